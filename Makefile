@@ -1,0 +1,54 @@
+# Two commands are enough on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+SILLAGE_SHARED ?= ../shared
+export SILLAGE_SHARED
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check unit bench lock system clean
+
+help: ## Show what can be done
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(VENV)/.ready ## Create .venv and install the locked packages
+
+$(VENV)/.ready: requirements.lock pyproject.toml $(wildcard sillage/locales/*/LC_MESSAGES/*.po)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --editable .
+	$(BIN)/pybabel --quiet compile --directory sillage/locales --domain sillage
+	touch $@
+
+demo: setup ## Run the whole system with a demo campaign under way
+	$(BIN)/sillage demo
+
+system: ## Install the Debian packages that the tests drive (needs root)
+	@if ! command -v chromium >/dev/null || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq chromium postgresql fonts-dejavu-core >/dev/null; \
+		else echo "chromium or postgresql is missing: the tests that drive them are skipped, and say so"; fi; fi
+
+check: setup ## Lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt/models dbt/tests
+
+unit: setup ## Run the tests alone
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test: setup system check unit ## Set up and run everything
+
+bench: setup ## Run the benchmarks; results go to bench/results.jsonl
+	$(BIN)/python -m bench
+
+lock: setup ## Pin the newest packages that fit pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --upgrade \
+		--no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+clean: ## Remove what set-up and runs made
+	rm -rf $(VENV) data/run dbt/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
