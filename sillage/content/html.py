@@ -1,0 +1,201 @@
+"""HTML of a mail: what we add to it, and which of its links are followed.
+
+The source is sent as its author wrote it: tags that we change are changed in place, every other byte stays.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+from mjml import mjml2html
+
+from sillage.errors import BadInput
+
+RECIPIENT_MARK = "\ue000"
+"""Stands for the recipient's token in compiled text: a private-use character that no source may hold."""
+PIXEL_MARK = "\ue001"
+"""Stands for the address of the open pixel, which has three fillings."""
+BASE_MARK = "\ue002"
+"""Stands for the public address of the installation."""
+MARKS = RECIPIENT_MARK + PIXEL_MARK + BASE_MARK
+
+MAX_LINKS = 10_000
+_FOLLOWED = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A followed link: its number within the variant (from 1), where it leads, and the words on it."""
+
+    number: int
+    url: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What every commercial mail says at its end: who sends it, why, and the ways out. Texts are plain."""
+
+    sender: str
+    reason: str
+    unsubscribe: str
+    withdraw_tracking: str
+    view_online: str
+
+
+def from_mjml(source: str) -> str:
+    """Responsive HTML from MJML.
+
+    Raises: BadInput with what is wrong in it.
+    """
+    try:
+        # No font is fetched from anywhere: a reader's address is nobody else's business.
+        return str(mjml2html(source, fonts={}))
+    except ValueError as exc:
+        raise BadInput(f"the MJML does not parse: {exc}", code="mjml_syntax", field="source") from exc
+
+
+def check_marks(source: str) -> None:
+    """Raises: BadInput where the source holds one of the characters that mark holes."""
+    if any(mark in source for mark in MARKS):
+        raise BadInput("the source holds a private-use character (U+E000 to U+E002); take it out", code="private_use")
+
+
+def follow_links(source: str) -> tuple[str, list[Link]]:
+    """Put followed addresses in the place of the web links of `a` and `area`, equal targets under one number each.
+
+    A link whose address holds a merge field is left as it is: its target is not known before it is filled, and a
+    redirect to an address out of a URL would be open. So are mailto:, tel: and anchors.
+    """
+    finder = _Finder()
+    finder.feed(source)
+    finder.close()
+    out, links, end = [], list[Link](), 0
+    for start, stop, url, label in finder.found:
+        if len(links) >= MAX_LINKS:
+            raise BadInput(f"the mail has more than {MAX_LINKS:,} links", code="too_many_links")
+        link = Link(len(links) + 1, url, label)
+        links.append(link)
+        out += [source[end:start], f"{BASE_MARK}/c/{RECIPIENT_MARK}/{link.number}"]
+        end = stop
+    return "".join([*out, source[end:]]), links
+
+
+def unfollowed_links(source: str) -> list[str]:
+    """Web links whose address holds a merge field, which are sent as they are and not counted."""
+    finder = _Finder()
+    finder.feed(source)
+    finder.close()
+    return finder.merged
+
+
+# The value of href within a start tag; HTML's own quoting rules.
+_HREF = re.compile(r"""\shref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+
+
+class _Finder(HTMLParser):
+    """Finds where each followed address stands in the source."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[int, int, str, str]] = []
+        self.merged: list[str] = []
+        self._lines = [0]
+        self._open: int | None = None
+
+    def feed(self, data: str) -> None:
+        self._lines = [0]
+        for line in data.splitlines(keepends=True) if "\r" not in data else re.findall(r"[^\n]*\n|[^\n]+", data):
+            self._lines.append(self._lines[-1] + len(line))
+        super().feed(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"a", "area"}:
+            return
+        self._open = None
+        text = self.get_starttag_text() or ""
+        at = _HREF.search(text)
+        url = dict(attrs).get("href")
+        if at is None or url is None or not url.strip().lower().startswith(_FOLLOWED):
+            return
+        if "{{" in url or "{%" in url:
+            self.merged.append(url)
+            return
+        line, column = self.getpos()
+        start = self._lines[line - 1] + column + at.start(at.lastindex or 0)
+        self.found.append((start, start + len(at[at.lastindex or 0]), url.strip(), _label(attrs)))
+        self._open = len(self.found) - 1 if tag == "a" else None
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag == "img" and self._open is not None:
+            self._add_words(dict(attrs).get("alt") or "")
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None:
+            self._add_words(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._open = None
+
+    def _add_words(self, words: str) -> None:
+        start, stop, url, label = self.found[self._open or 0]
+        joined = " ".join(f"{label} {words}".split())[:200]
+        self.found[self._open or 0] = (start, stop, url, joined)
+
+
+def _label(attrs: list[tuple[str, str | None]]) -> str:
+    return (dict(attrs).get("title") or "").strip()
+
+
+def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
+    """Add the preheader at the start of the body, the footer and the open pixel at its end.
+
+    `preheader` may hold merge fields; the footer's texts are escaped here.
+    """
+    head = _preheader(preheader) if preheader else ""
+    tail = _footer(footer) + f'<img src="{PIXEL_MARK}" width="1" height="1" alt="" style="display:block;border:0">'
+    if not re.search(r"<html[\s>]", source, re.IGNORECASE):
+        source = (
+            '<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{html.escape(title)}</title></head><body>{source}</body></html>"
+        )
+    source = _insert(source, re.compile(r"<body[^>]*>", re.IGNORECASE), head, after=True)
+    return _insert(source, re.compile(r"</body\s*>(?![\s\S]*</body)", re.IGNORECASE), tail, after=False)
+
+
+def _insert(source: str, where: re.Pattern[str], piece: str, *, after: bool) -> str:
+    found = where.search(source)
+    if found is None:
+        return piece + source if after else source + piece
+    at = found.end() if after else found.start()
+    return source[:at] + piece + source[at:]
+
+
+def _preheader(text: str) -> str:
+    # The blanks keep mail readers from showing the start of the body behind a short preheader.
+    blanks = "&#847; &zwnj; &nbsp; " * 20
+    return (
+        '<div style="display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden">'
+        f"{text}{blanks}</div>"
+    )
+
+
+def _footer(footer: Footer) -> str:
+    style = "font:12px/1.5 Helvetica,Arial,sans-serif;color:#5B6B7F"
+
+    def link(page: str, words: str) -> str:
+        return f'<a href="{BASE_MARK}/{page}/{RECIPIENT_MARK}" style="color:#0B7A75">{html.escape(words)}</a>'
+
+    ways = " · ".join(
+        [link("u", footer.unsubscribe), link("t", footer.withdraw_tracking), link("w", footer.view_online)]
+    )
+    return (
+        f'<div style="{style};max-width:600px;margin:0 auto;padding:24px 16px;text-align:center">'
+        f'<p style="margin:0 0 8px">{html.escape(footer.sender)}</p>'
+        f'<p style="margin:0 0 8px">{html.escape(footer.reason)}</p><p style="margin:0">{ways}</p></div>'
+    )

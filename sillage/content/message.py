@@ -1,0 +1,277 @@
+"""A campaign's variant, compiled once into byte segments with holes, and filled for each recipient.
+
+Fixed text is transfer-encoded when it is compiled. Filling encodes the merge fields, puts the recipient's token
+where it belongs and joins: some 15 µs for a message of 10 KB, against 2 ms through the email package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+from liquid import BoundTemplate
+
+from sillage.content import html as mail_html
+from sillage.content import merge, mime, text
+from sillage.content.html import BASE_MARK, PIXEL_MARK, RECIPIENT_MARK, Footer, Link
+from sillage.domain.campaign import Pixel, SourceKind
+from sillage.errors import BadInput
+
+TOKEN_WIDTH = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A variant as its author wrote it."""
+
+    kind: SourceKind
+    body: str
+    subject: str
+    preheader: str = ""
+    text: str | None = None
+    defaults: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all recipients of a variant see in the headers."""
+
+    from_name: str
+    from_email: str
+    reply_to: str | None
+    bounce_domain: str
+    base_url: str
+    feedback_id: str
+    """VARIANT:CAMPAIGN:ACCOUNT:sillage, the form that Gmail's feedback loop reads."""
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is filled in for one recipient."""
+
+    address: str
+    fields: merge.Fields
+    token: str
+    mailbox_token: str
+    anonymous_token: str
+    pixel: Pixel
+    sent_at: datetime
+
+
+_Filler = Callable[[Person], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A variant ready to be filled, with what its links are and what it needs to know of each person."""
+
+    html: str
+    links: tuple[Link, ...]
+    unfollowed: tuple[str, ...]
+    needed_fields: frozenset[str]
+    all_fields: frozenset[str]
+    defaults: dict[str, str]
+    size: int
+    _segments: list[bytes]
+    _holes: tuple[tuple[int, _Filler], ...]
+
+    def fill(self, person: Person) -> bytes:
+        """The message for one person, CRLF line ends, ready for DATA.
+
+        Raises: BadInput where a field that it needs is empty or it can't be rendered.
+        """
+        for name in self.needed_fields:
+            if not person.fields.get(name) and not self.defaults.get(name):
+                raise BadInput(f"field {name!r} is empty", code="missing_field", field=name)
+        out = self._segments.copy()
+        for at, filler in self._holes:
+            out[at] = filler(person)
+        return b"".join(out)
+
+    def fill_html(self, person: Person, base_url: str) -> str:
+        """The HTML part alone, for the web version: the person's own links and fields, and no pixel."""
+        template = merge.parse(self.html, where="body", is_html=True)
+        parts = [p if isinstance(p, str) else p.fill(self._fields(person)) for p in merge.split(template)]
+        page = "".join(parts).replace(PIXEL_MARK, "data:,").replace(BASE_MARK, base_url)
+        return page.replace(RECIPIENT_MARK, person.token)
+
+    def _fields(self, person: Person) -> merge.Fields:
+        return {**self.defaults, **{k: v for k, v in person.fields.items() if v not in (None, "")}}
+
+
+def compile_variant(source: Source, envelope: Envelope, footer: Footer) -> Compiled:
+    """Compile a variant.
+
+    Raises: BadInput that names what can't be compiled and where.
+    """
+    for name, piece in (("body", source.body), ("subject", source.subject), ("preheader", source.preheader)):
+        mail_html.check_marks(piece)
+        merge.parse(piece, where=name, is_html=name == "body")
+    if not source.subject.strip():
+        raise BadInput("the subject is empty", code="empty_subject", field="subject")
+    body = mail_html.from_mjml(source.body) if source.kind is SourceKind.MJML else source.body
+    dressed = mail_html.dress(body, preheader=source.preheader, footer=footer, title=source.subject)
+    unfollowed = tuple(mail_html.unfollowed_links(dressed))
+    followed, links = mail_html.follow_links(dressed)
+    plain = source.text if source.text is not None else text.from_html(followed.replace(PIXEL_MARK, ""))
+    writer = _Writer(dict(source.defaults), envelope.base_url)
+    needed, named = set[str](), set[str]()
+    templates = {
+        "subject": merge.parse(source.subject, where="subject", is_html=False),
+        "text": merge.parse(plain, where="text part", is_html=False),
+        "html": merge.parse(followed, where="body", is_html=True),
+    }
+    for template in templates.values():
+        needed |= merge.needed_fields(template)
+        named |= merge.all_fields(template)
+    writer.headers(envelope, templates["subject"])
+    boundary = b"=_sillage_" + hashlib.blake2b(followed.encode(), digest_size=12).hexdigest().encode()
+    writer.fixed(b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n' % boundary)
+    for kind in ("text", "html"):
+        subtype = b"plain" if kind == "text" else b"html"
+        writer.fixed(
+            b"--%b\r\nContent-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+            % (boundary, subtype)
+        )
+        writer.body(merge.split(templates[kind]))
+        writer.fixed(b"\r\n")
+    writer.fixed(b"--%b--\r\n" % boundary)
+    segments, holes = writer.done()
+    return Compiled(
+        html=followed,
+        links=tuple(links),
+        unfollowed=unfollowed,
+        needed_fields=frozenset(needed),
+        all_fields=frozenset(named),
+        defaults=dict(source.defaults),
+        size=sum(map(len, segments)),
+        _segments=segments,
+        _holes=holes,
+    )
+
+
+class _Writer:
+    """Collects fixed bytes and holes in order; neighbouring fixed bytes become one segment."""
+
+    def __init__(self, defaults: dict[str, str], base_url: str) -> None:
+        self._defaults = defaults
+        self._base = base_url
+        self._segments: list[bytes] = []
+        self._holes: list[tuple[int, _Filler]] = []
+        self._run = bytearray()
+
+    def fixed(self, raw: bytes) -> None:
+        self._run += raw
+
+    def hole(self, filler: _Filler) -> None:
+        self._end_run()
+        self._holes.append((len(self._segments), filler))
+        self._segments.append(b"")
+
+    def done(self) -> tuple[list[bytes], tuple[tuple[int, _Filler], ...]]:
+        self._end_run()
+        return self._segments, tuple(self._holes)
+
+    def _end_run(self) -> None:
+        if self._run:
+            self._segments.append(bytes(self._run))
+            self._run.clear()
+
+    def headers(self, envelope: Envelope, subject: BoundTemplate) -> None:
+        domain = envelope.bounce_domain.encode("ascii")
+        base = self._base.encode("ascii")
+        self.fixed(b"From: " + mime.mailbox(envelope.from_name, envelope.from_email) + b"\r\nTo: ")
+        self.hole(lambda p: p.address.encode())
+        self.fixed(b"\r\nSubject: ")
+        self._subject(subject)
+        self.fixed(b"\r\nDate: ")
+        self.hole(lambda p: format_datetime(p.sent_at).encode("ascii"))
+        self.fixed(b"\r\nMessage-ID: <")
+        self.hole(_mailbox_token)
+        self.fixed(b"@%b>\r\n" % domain)
+        if envelope.reply_to:
+            self.fixed(b"Reply-To: " + mime.mailbox("", envelope.reply_to) + b"\r\n")
+        self.fixed(b"List-Unsubscribe: <%b/u/" % base)
+        self.hole(_token)
+        self.fixed(b">,\r\n <mailto:u-")
+        self.hole(_mailbox_token)
+        self.fixed(b"@%b>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" % domain)
+        self.fixed(b"Feedback-ID: " + envelope.feedback_id.encode("ascii") + b"\r\n")
+        self.fixed(b"Content-Language: " + envelope.language.encode("ascii") + b"\r\n")
+
+    def _subject(self, subject: BoundTemplate) -> None:
+        parts = merge.split(subject)
+        if all(isinstance(p, str) for p in parts):
+            self.fixed(mime.unstructured("".join(map(str, parts))))
+            return
+        defaults = self._defaults
+
+        def fill(person: Person) -> bytes:
+            fields = _with_defaults(person.fields, defaults)
+            return mime.unstructured("".join(p if isinstance(p, str) else p.fill(fields) for p in parts))
+
+        self.hole(fill)
+
+    def body(self, parts: list[str | merge.Hole]) -> None:
+        for part in parts:
+            if isinstance(part, str):
+                self._fixed_body(part.replace(BASE_MARK, self._base))
+            else:
+                self._field(part)
+
+    def _fixed_body(self, piece: str) -> None:
+        for index, run in enumerate(piece.split(PIXEL_MARK)):
+            if index:
+                self.fixed(mime.SOFT_BREAK)
+                self.hole(self._pixel())
+                self.fixed(mime.SOFT_BREAK)
+            encoded = mime.quoted_printable(run, width_of_mark=TOKEN_WIDTH, mark=RECIPIENT_MARK)
+            for at, raw in enumerate(encoded.split(b"\x00")):
+                if at:
+                    self.hole(_token)
+                self.fixed(raw)
+
+    def _field(self, hole: merge.Hole) -> None:
+        defaults, base = self._defaults, self._base
+
+        def fill(person: Person) -> bytes:
+            value = hole.fill(_with_defaults(person.fields, defaults))
+            if RECIPIENT_MARK in value or PIXEL_MARK in value or BASE_MARK in value:
+                # A condition or a loop around links: they were followed, and stand in the rendered part.
+                value = value.replace(BASE_MARK, base).replace(RECIPIENT_MARK, person.token)
+            return mime.field(value)
+
+        self.hole(fill)
+
+    def _pixel(self) -> _Filler:
+        base = self._base
+
+        def fill(person: Person) -> bytes:
+            match person.pixel:
+                case Pixel.INDIVIDUAL:
+                    path = f"o/{person.token}"
+                case Pixel.ANONYMOUS:
+                    path = f"o/{person.anonymous_token}"
+                case Pixel.HYGIENE:
+                    path = f"h/{person.token}"
+            return mime.quoted_printable(f"{base}/{path}.gif")
+
+        return fill
+
+
+def _with_defaults(fields: merge.Fields, defaults: dict[str, str]) -> merge.Fields:
+    if not defaults:
+        return fields
+    return {**defaults, **{k: v for k, v in fields.items() if v not in (None, "")}}
+
+
+def _token(person: Person) -> bytes:
+    return person.token.encode("ascii")
+
+
+def _mailbox_token(person: Person) -> bytes:
+    return person.mailbox_token.encode("ascii")

@@ -1,0 +1,117 @@
+"""MIME by construction: quoted-printable and headers that need no second look.
+
+The body comes out canonical in DKIM's sense (RFC 6376 3.4.4): no run of blanks, none at the end of a line; and no
+line starts with a dot, so that SMTP has nothing to stuff.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+LINE = 76
+"""Longest line of quoted-printable, RFC 2045 6.7 (5)."""
+SOFT_BREAK = b"=\r\n"
+
+_PLAIN = frozenset(b"!\"#$%&'()*+,-/0123456789:;<>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~")
+_ENCODED = [bytes([b]) if b in _PLAIN else b"=%02X" % b for b in range(256)]
+_DOT = ord(".")
+_SPACE = ord(" ")
+_SAFE_FIELD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@,:;/+'()-]| (?! ))*")
+_SAFE_FIELD_CHARS = 70
+
+
+def quoted_printable(text: str, *, width_of_mark: int = 0, mark: str = "") -> bytes:
+    r"""Encode text, line ends as CRLF.
+
+    `mark` is a character that stands for `width_of_mark` safe octets put there later: it comes out as one NUL,
+    and its width is counted in the length of its line. The text starts at the beginning of a line, and what comes
+    after it must start with a soft break, as fields do.
+    """
+    out = bytearray()
+    column = 0
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")):
+        if number:
+            out += b"\r\n"
+            column = 0
+        column = _encode_line(out, column, line, mark, width_of_mark)
+    return bytes(out)
+
+
+def _encode_line(out: bytearray, column: int, line: str, mark: str, width_of_mark: int) -> int:
+    for index, piece in enumerate(line.split(mark) if mark else [line]):
+        if index:
+            if column + width_of_mark > LINE - 1:
+                out += SOFT_BREAK
+                column = 0
+            out += b"\x00"
+            column += width_of_mark
+        raw = piece.encode("utf-8", "replace")
+        last = len(raw) - 1
+        for at, octet in enumerate(raw):
+            code = _ENCODED[octet]
+            if octet == _SPACE:
+                # A blank stays only between two other characters; else its line would not be canonical.
+                alone = 0 < at < last and raw[at - 1] != _SPACE
+                code = b" " if alone and column > 0 else b"=20"
+            elif octet == _DOT:
+                code = b"=2E" if column == 0 else b"."
+            if column + len(code) > LINE - 1:
+                out += SOFT_BREAK
+                column = 0
+                if code in {b".", b" "}:
+                    code = b"=%02X" % octet
+            out += code
+            column += len(code)
+    return column
+
+
+def field(value: str) -> bytes:
+    """A merge field's value within quoted-printable, on lines of its own: what stands around it can't change."""
+    if len(value) <= _SAFE_FIELD_CHARS and _SAFE_FIELD.fullmatch(value) and value[-1] != " ":
+        return b"=\r\n%b=\r\n" % value.encode("ascii")
+    return SOFT_BREAK + quoted_printable(value) + SOFT_BREAK
+
+
+def unstructured(text: str) -> bytes:
+    """The value of a header such as Subject: RFC 2047 where it is not plain ASCII, folded, without line ends.
+
+    Controls and line ends become blanks, so that no header can be put in by a merge field.
+    """
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if flat.isascii() and "=?" not in flat and max(map(len, flat.split()), default=0) <= LINE - 2:
+        return _fold(flat)
+    words, chunk = [], bytearray()
+    for char in flat:
+        raw = char.encode("utf-8", "replace")
+        # 45 octets make 60 base64 characters; with `=?utf-8?b?` and `?=` an encoded word stays below 75.
+        if len(chunk) + len(raw) > 42:  # noqa: PLR2004
+            words.append(bytes(chunk))
+            chunk = bytearray()
+        chunk += raw
+    words.append(bytes(chunk))
+    return b"\r\n ".join(b"=?utf-8?b?%b?=" % base64.b64encode(word) for word in words)
+
+
+def mailbox(name: str, address: str) -> bytes:
+    """`"Name" <address>` for From, To or Reply-To; the address is one that `EmailAddress` let through."""
+    raw = address.encode("utf-8")
+    if not name.strip():
+        return raw
+    if name.isascii() and name.isprintable():
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"').encode("ascii")
+        return b'"%b" <%b>' % (escaped, raw)
+    return unstructured(name) + b"\r\n <" + raw + b">"
+
+
+def _fold(text: str) -> bytes:
+    lines, line = list[str](), ""
+    for word in text.split(" "):
+        # The first line has the header's name before it: leave room for the longest, List-Unsubscribe-Post.
+        limit = LINE - 22 if not lines else LINE - 1
+        if line and len(line) + 1 + len(word) > limit:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\r\n ".join([*lines, line]).encode("ascii")

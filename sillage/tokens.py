@@ -1,0 +1,96 @@
+"""Tokens in links and return paths: who got which message, signed, in 36 characters.
+
+One token serves all links of a message: the link's number stands behind it in clear and its target comes from
+the campaign's table of links, so that no address to redirect to is ever taken from a URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass
+
+from sillage.domain.ids import CampaignId, ContactId, VariantId
+
+# flags (1), campaign (4), variant (4), contact (5): 14 bytes; with 13 bytes of MAC they fill 36 characters.
+_HEAD = struct.Struct(">BII")
+_CONTACT_BYTES = 5
+_MAC_BYTES = 13
+_PAYLOAD_BYTES = _HEAD.size + _CONTACT_BYTES
+_IS_TEST = 1
+_URL_LENGTH = 36
+_MAILBOX_LENGTH = 44
+
+NOBODY = ContactId(0)
+"""The contact of a token that is the same for everybody of a variant (an anonymous total)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What a token says."""
+
+    campaign_id: CampaignId
+    variant_id: VariantId
+    contact_id: ContactId
+    is_test: bool = False
+
+
+class TokenKey:
+    """Signs and reads tokens with one key, derived from the installation's secret for this purpose alone."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = derive_key(secret, "tokens")
+
+    def sign(self, recipient: Recipient) -> str:
+        """The token of a recipient: 36 URL-safe characters."""
+        return base64.urlsafe_b64encode(self._signed(recipient)).decode("ascii")
+
+    def sign_for_mailbox(self, recipient: Recipient) -> str:
+        """The token for a local part: 44 lower-case characters, since mail servers may fold case."""
+        return base64.b32encode(self._signed(recipient)).decode("ascii").rstrip("=").lower()
+
+    def read(self, token: str) -> Recipient | None:
+        """The recipient of a token in a URL, or None where it was not signed by us."""
+        if len(token) != _URL_LENGTH:
+            return None
+        try:
+            return self._verified(base64.b64decode(token, altchars=b"-_", validate=True))
+        except ValueError:
+            return None
+
+    def read_from_mailbox(self, token: str) -> Recipient | None:
+        """The recipient of a token in a local part, or None where it was not signed by us."""
+        if len(token) != _MAILBOX_LENGTH:
+            return None
+        try:
+            return self._verified(base64.b32decode(token.upper() + "===="))
+        except ValueError:
+            return None
+
+    def _signed(self, recipient: Recipient) -> bytes:
+        payload = _HEAD.pack(_IS_TEST if recipient.is_test else 0, recipient.campaign_id, recipient.variant_id)
+        payload += recipient.contact_id.to_bytes(_CONTACT_BYTES, "big")
+        return payload + self._mac(payload)
+
+    def _verified(self, raw: bytes) -> Recipient | None:
+        payload, mac = raw[:_PAYLOAD_BYTES], raw[_PAYLOAD_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(payload)):
+            return None
+        flags, campaign, variant = _HEAD.unpack_from(payload)
+        contact = int.from_bytes(payload[_HEAD.size :], "big")
+        return Recipient(CampaignId(campaign), VariantId(variant), ContactId(contact), bool(flags & _IS_TEST))
+
+    def _mac(self, payload: bytes) -> bytes:
+        return hashlib.blake2b(payload, key=self._key, digest_size=_MAC_BYTES).digest()
+
+
+def derive_key(secret: str, purpose: str) -> bytes:
+    """32 bytes for one purpose out of the installation's secret, so that no key serves two."""
+    return hashlib.blake2b(purpose.encode(), key=secret.encode()[:64], digest_size=32).digest()
+
+
+def address_hash(secret: str, address: str) -> bytes:
+    """The keyed hash of a normalised address or phone number: 16 bytes, all that is kept of an erased person."""
+    return hashlib.blake2b(address.encode(), key=derive_key(secret, "suppression"), digest_size=16).digest()
