@@ -1,0 +1,96 @@
+{# What happened to the recipients of `relation` (columns of int_events__by_recipient), grouped by `keys`: the one
+   definition of every figure, for the marts and for the live views alike. `anonymous` is a relation of opens and
+   clicks that name nobody, with the same keys, or none. #}
+{% macro performance(relation, keys, anonymous=none) %}
+    with counted as (
+        select
+            {% for key in keys %}
+                recipients.{{ key }},
+            {% endfor %}
+            max(recipients.last_lake_seq) as last_lake_seq,
+            count(*) filter (where recipients.is_recipient) as audience_count,
+            count(*) filter (where recipients.hand_over_state = 'accepted') as accepted_count,
+            count(*) filter (where recipients.hand_over_state = 'bounced') as refused_count,
+            count(*) filter (where recipients.hand_over_state = 'failed') as failed_count,
+            count(*) filter (where recipients.hand_over_state = 'suppressed') as suppressed_count,
+            count(*) filter (where recipients.hand_over_state = 'skipped') as skipped_count,
+            count(*) filter (where recipients.hand_over_state = 'in_doubt') as in_doubt_count,
+            count(*) filter (where recipients.is_recipient and recipients.hand_over_state is null) as waiting_count,
+            count(*) filter (where recipients.is_sent) as sent_count,
+            count(*) filter (where recipients.is_delivered) as delivered_count,
+            count(*) filter (where recipients.was_deferred) as deferred_count,
+            count(*) filter (where recipients.is_bounced) as bounced_count,
+            count(*) filter (where recipients.is_bounced and recipients.bounce_class = 'npai') as npai_count,
+            count(*) filter (where recipients.is_bounced and recipients.bounce_class = 'hard') as hard_count,
+            count(*) filter (where recipients.is_bounced and recipients.bounce_class = 'soft') as soft_count,
+            count(*) filter (where recipients.is_bounced and recipients.bounce_class = 'transient') as transient_count,
+            count(*) filter (where recipients.is_bounced and recipients.bounce_class = 'block') as block_count,
+            count(*) filter (where recipients.is_bounced and recipients.bounce_class = 'unknown') as unknown_count,
+            count(*) filter (where recipients.is_bounce_contradicted) as contradicted_bounce_count,
+            count(*) filter (where recipients.is_measurable) as measurable_count,
+            count(*) filter (where recipients.is_measurable and recipients.was_opened) as human_open_count,
+            count(*) filter (where recipients.is_delivered and recipients.was_clicked) as human_click_count,
+            count(*) filter (
+                where recipients.is_delivered
+                and (recipients.was_clicked or (recipients.is_measurable and recipients.was_opened))
+            ) as human_reaction_count,
+            count(*) filter (
+                where recipients.is_delivered and recipients.was_opened_by_machine
+            ) as machine_open_count,
+            count(*) filter (
+                where recipients.is_delivered and recipients.was_clicked_by_machine
+            ) as machine_click_count,
+            coalesce(sum(recipients.open_count) filter (where recipients.is_measurable), 0)::bigint
+                as open_event_count,
+            coalesce(sum(recipients.click_count) filter (where recipients.is_delivered), 0)::bigint
+                as click_event_count,
+            count(*) filter (where recipients.is_delivered and recipients.was_unsubscribed) as unsubscribed_count,
+            count(*) filter (where recipients.is_delivered and providers.reports_complaints) as reporting_count,
+            count(*) filter (
+                where recipients.is_delivered and providers.reports_complaints and recipients.was_complained
+            ) as complained_count
+        from {{ relation }} as recipients
+        left join {{ ref('dim_provider') }} as providers on recipients.provider = providers.provider
+        group by {% for key in keys %}recipients.{{ key }}{{ ', ' if not loop.last }}{% endfor %}
+
+    ),
+
+    completed as (
+        select
+            counted.*,
+            npai_count + hard_count as permanent_count,
+            {% if anonymous %}
+                coalesce(anonymous.anonymous_open_count, 0) as anonymous_open_count,
+                coalesce(anonymous.anonymous_click_count, 0) as anonymous_click_count
+            {% else %}
+                null::bigint as anonymous_open_count,
+                null::bigint as anonymous_click_count
+            {% endif %}
+        from counted
+        {% if anonymous %}
+            left join (
+                select
+                    {% for key in keys %}
+                        {{ key }},
+                    {% endfor %}
+                    sum(anonymous_open_count)::bigint as anonymous_open_count,
+                    sum(anonymous_click_count)::bigint as anonymous_click_count
+                from {{ anonymous }}
+                group by {{ keys | join(', ') }}
+            ) as anonymous
+                on {% for key in keys %}counted.{{ key }} = anonymous.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+
+        {% endif %}
+    )
+
+    select
+        *,
+        {{ rate_columns('open', 'human_open_count', 'measurable_count') }},
+        {{ rate_columns('click', 'human_click_count', 'delivered_count') }},
+        {{ rate_columns('reactivity', 'human_click_count', 'human_reaction_count') }},
+        {{ rate_columns('bounce', 'bounced_count', 'sent_count') }},
+        {{ rate_columns('permanent_bounce', 'permanent_count', 'sent_count') }},
+        {{ rate_columns('unsubscribe', 'unsubscribed_count', 'delivered_count') }},
+        {{ rate_columns('complaint', 'complained_count', 'reporting_count') }}
+    from completed
+{% endmacro %}

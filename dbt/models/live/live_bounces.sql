@@ -1,0 +1,1 @@
+{{ bounces(ref('int_events__by_recipient')) }}

@@ -1,0 +1,3 @@
+{{ performance(
+    ref('int_events__by_recipient'), ['account_id', 'campaign_id'], ref('int_anonymous__by_variant')
+) }}

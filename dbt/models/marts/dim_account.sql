@@ -1,0 +1,10 @@
+select
+    account_id,
+    account_slug,
+    account_name,
+    locale,
+    time_zone,
+    tracking_policy,
+    created_at,
+    {{ as_of_seq() }} as as_of_seq
+from {{ ref('stg_ops__accounts') }}

@@ -1,0 +1,9 @@
+select
+    id as account_id,
+    slug as account_slug,
+    name as account_name,
+    locale,
+    timezone as time_zone,
+    tracking_policy,
+    {{ utc('created_at') }} as created_at
+from {{ source('ops', 'accounts') }}

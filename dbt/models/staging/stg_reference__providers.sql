@@ -1,0 +1,6 @@
+select
+    provider,
+    complaints as complaint_reporting,
+    source as reference,
+    source_date::date as reference_date
+from {{ source('reference', 'providers') }}

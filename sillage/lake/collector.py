@@ -1,0 +1,161 @@
+"""The collector: the lake's only writer, draining at least once a second, and keeping the lake in order.
+
+`python -m sillage.lake.collector` runs it as a process of its own. It never gives up: where a disk is full or ops
+is down it says so and waits, and the events wait in their outboxes.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+
+import structlog
+
+from sillage.errors import SillageError
+from sillage.lake import catalog
+from sillage.lake.drain import RECOVERABLE, Collector, Drained
+from sillage.log import configure
+from sillage.settings import Settings
+from sillage.store.database import Store
+
+PAUSE_S = 0.25
+WAIT_AFTER_ERROR_S = 1.0
+# A collector that is told to go takes along what waits; what a busy system adds meanwhile waits for the next one.
+LAST_DRAINS_S = 10.0
+
+log = structlog.get_logger()
+
+
+def collect_once(settings: Settings, store: Store) -> Drained:
+    """Drain until nothing waits, as the only collector, and leave.
+
+    Raises: TransientError where another collector runs; one of `RECOVERABLE`.
+    """
+    total = Drained()
+    with catalog.sole_writer(settings.lake_dir, "collector", what="writes"):
+        collector = Collector(settings, store)
+        try:
+            while done := collector.drain():
+                total += done
+        finally:
+            collector.close()
+    return total
+
+
+class Beat:
+    """One log line of what was drained, at most once a second."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._sum = Drained()
+
+    def add(self, done: Drained) -> None:
+        """Count a drain, and say so when it is time."""
+        self._sum += done
+        if self._sum and time.monotonic() - self._since >= 1.0:
+            self.say()
+
+    def say(self) -> None:
+        """Log what was counted since the last line."""
+        if self._sum:
+            log.info(
+                "lake.drained",
+                events=self._sum.events,
+                anonymised=self._sum.anonymised,
+                hygiene=self._sum.hygiene,
+                refused=self._sum.refused,
+                replayed=self._sum.replayed,
+            )
+        self._sum = Drained()
+        self._since = time.monotonic()
+
+
+def run(settings: Settings, store: Store, stop: threading.Event) -> None:
+    """Drain until told to stop, then once more until nothing waits.
+
+    Raises: TransientError where another collector runs.
+    """
+    with catalog.sole_writer(settings.lake_dir, "collector", what="writes"):
+        collector = _open(settings, store, stop)
+        if collector is None:
+            return
+        beat = Beat()
+        deadline = None
+        try:
+            while deadline is None or time.monotonic() < deadline:
+                done = _drain(collector, stop)
+                if done is not None:
+                    beat.add(done)
+                if stop.is_set():
+                    deadline = deadline or time.monotonic() + LAST_DRAINS_S
+                    if not done:
+                        break
+                elif done is not None and not done.is_full:
+                    stop.wait(PAUSE_S)
+        finally:
+            beat.say()
+            collector.close()
+
+
+def _open(settings: Settings, store: Store, stop: threading.Event) -> Collector | None:
+    """The collector, as soon as disk and ops let it start; None where it is told to stop before."""
+    while not stop.is_set():
+        try:
+            return Collector(settings, store)
+        except RECOVERABLE as exc:
+            _wait(exc, stop)
+    return None
+
+
+def _drain(collector: Collector, stop: threading.Event) -> Drained | None:
+    """One drain, with upkeep where it is due; None where something is out of order and was waited for."""
+    try:
+        done = collector.drain()
+        if not done.is_full and not stop.is_set() and collector.upkeep.is_due():
+            kept = collector.upkeep.run()
+            log.info(
+                "lake.kept",
+                flushed_rows=kept.flushed_rows,
+                merged_files=kept.merged_files,
+                expired_snapshots=kept.expired_snapshots,
+                cleaned_files=kept.cleaned_files,
+                seconds=round(kept.seconds, 3),
+            )
+    except RECOVERABLE as exc:
+        _wait(exc, stop)
+        try:
+            collector.reopen()
+        except RECOVERABLE as again:
+            _wait(again, stop)
+        return None
+    return done
+
+
+def _wait(exc: BaseException, stop: threading.Event) -> None:
+    log.warning("lake.waiting", wait_s=WAIT_AFTER_ERROR_S, error=f"{type(exc).__name__}: {exc}".splitlines()[0])
+    stop.wait(WAIT_AFTER_ERROR_S)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT."""
+    configure("collector")
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    try:
+        settings = Settings.load()
+        store = Store(settings.database_url)
+        log.info("collector.started", lake=str(settings.lake_dir))
+        run(settings, store, stop)
+        store.close()
+    except SillageError as exc:
+        log.error("collector.refused", error=str(exc))  # noqa: TRY400  # one line says it
+        return 1
+    log.info("collector.stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Accounts: the walls between users of one installation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from sillage.domain.ids import AccountId
+from sillage.errors import BadInput, NotFound
+from sillage.store.tables import accounts
+
+MAX_IDENTITY_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One customer of the installation, with what its messages must say and may measure."""
+
+    id: AccountId
+    slug: str
+    name: str
+    legal_name: str
+    postal_address: str
+    locale: str
+    timezone: str
+    tracking_policy: str
+    untracked_pixel: str
+    keeps_ip: bool
+    keeps_agent: bool
+    allowed_bases: list[str]
+
+    @property
+    def may_send(self) -> bool:
+        """A commercial mail shows who sends it: without a legal identity nothing is scheduled."""
+        return bool(self.legal_name.strip() and self.postal_address.strip())
+
+
+_COLUMNS = [accounts.c[name] for name in Account.__dataclass_fields__]
+
+
+def create(
+    conn: sa.Connection,
+    slug: str,
+    name: str,
+    *,
+    created_at: datetime,
+    legal_name: str = "",
+    postal_address: str = "",
+    locale: str = "fr",
+    timezone: str = "Europe/Paris",
+    tracking_policy: str = "consent",
+) -> Account:
+    """Make an account.
+
+    Raises: BadInput where the slug is taken.
+    """
+    if conn.execute(sa.select(accounts.c.id).where(accounts.c.slug == slug)).first():
+        raise BadInput(f"account {slug!r} is there already; choose another slug", code="slug_taken", field="slug")
+    conn.execute(
+        accounts.insert().values(
+            slug=slug,
+            name=name,
+            legal_name=legal_name,
+            postal_address=postal_address,
+            locale=locale,
+            timezone=timezone,
+            tracking_policy=tracking_policy,
+            created_at=created_at,
+        )
+    )
+    return by_slug(conn, slug)
+
+
+def set_identity(conn: sa.Connection, account_id: AccountId, *, legal_name: str, postal_address: str) -> None:
+    """Say who sends an account's mail: from now on each commercial mail shows it.
+
+    Raises: BadInput where one of them is empty or too long.
+    """
+    for field, text in (("legal_name", legal_name), ("postal_address", postal_address)):
+        if not text.strip() or len(text) > MAX_IDENTITY_CHARS:
+            name = field.replace("_", " ")
+            raise BadInput(
+                f"the {name} must have 1 to {MAX_IDENTITY_CHARS} characters", code="bad_identity", field=field
+            )
+    conn.execute(
+        accounts.update()
+        .where(accounts.c.id == account_id)
+        .values(legal_name=legal_name.strip(), postal_address=postal_address.strip())
+    )
+
+
+def by_slug(conn: sa.Connection, slug: str) -> Account:
+    """Raises: NotFound."""
+    return _one(conn, accounts.c.slug == slug, f"no account {slug!r}")
+
+
+def by_id(conn: sa.Connection, account_id: AccountId) -> Account:
+    """Raises: NotFound."""
+    return _one(conn, accounts.c.id == account_id, f"no account {account_id}")
+
+
+def only_account(conn: sa.Connection) -> Account:
+    """The account of an installation that has just one.
+
+    Raises: BadInput where there are several or none.
+    """
+    found: list[str] = list(conn.execute(sa.select(accounts.c.slug).order_by(accounts.c.slug)).scalars())
+    if not found:
+        raise BadInput("there is no account yet: `sillage account create SLUG --name NAME`", code="no_account")
+    if len(found) > 1:
+        raise BadInput(f"which account? name one of: {', '.join(found)}", code="which_account", field="account")
+    return by_slug(conn, found[0])
+
+
+def _one(conn: sa.Connection, where: sa.ColumnElement[bool], missing: str) -> Account:
+    row = conn.execute(sa.select(*_COLUMNS).where(where)).mappings().first()
+    if row is None:
+        raise NotFound(missing)
+    return Account(**row)

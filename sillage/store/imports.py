@@ -1,0 +1,230 @@
+"""Imports: one row per file of contacts. What an import made is seen once it is sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from sillage.domain.ids import AccountId, GroupId, ImportId
+from sillage.errors import NotFound
+from sillage.store import bulk
+from sillage.store.tables import contacts, imports
+
+
+class ImportState(StrEnum):
+    """The life of an import: running → sealed. One that asks a question is parked; one may fail or be taken back."""
+
+    RUNNING = "running"
+    SEALED = "sealed"
+    PARKED = "parked"
+    FAILED = "failed"
+    TAKEN_BACK = "taken_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One file of contacts as it lies in ops."""
+
+    id: ImportId
+    account_id: AccountId
+    group_id: GroupId | None
+    state: ImportState
+    file_name: str
+    file_path: Path
+    sha256: str
+    options: dict[str, Any]
+    questions: list[str]
+    counts: dict[str, Any]
+    refused_path: Path | None
+    done_rows: int
+    """The file's line up to which all records are in ops."""
+    created_at: datetime
+    sealed_at: datetime | None
+
+
+def start(
+    conn: sa.Connection,
+    account_id: AccountId,
+    *,
+    state: ImportState,
+    file_name: str,
+    file_path: Path,
+    sha256: str,
+    options: dict[str, Any],
+    now: datetime,
+    group_id: GroupId | None = None,
+    questions: list[str] | None = None,
+    counts: dict[str, Any] | None = None,
+) -> ImportId:
+    """Write the row of a new import: running, parked with its questions, or failed with its error."""
+    done = conn.execute(
+        imports.insert().values(
+            account_id=account_id,
+            group_id=group_id,
+            state=state.value,
+            file_name=file_name,
+            file_path=str(file_path),
+            sha256=sha256,
+            options=options,
+            questions=questions or [],
+            counts=counts or {},
+            created_at=now,
+        )
+    )
+    (import_id,) = done.inserted_primary_key or (0,)
+    return ImportId(int(import_id))
+
+
+def advance(
+    conn: sa.Connection, account_id: AccountId, import_id: ImportId, *, done_rows: int, counts: dict[str, Any]
+) -> bool:
+    """Write how far a running import is, in the transaction of the rows themselves; False where it is not running."""
+    done = conn.execute(
+        imports.update().where(*_is_running(account_id, import_id)).values(done_rows=done_rows, counts=counts)
+    )
+    return done.rowcount == 1
+
+
+def seal(
+    conn: sa.Connection,
+    account_id: AccountId,
+    import_id: ImportId,
+    *,
+    counts: dict[str, Any],
+    refused_path: Path | None,
+    now: datetime,
+) -> bool:
+    """Make what an import did visible; False where it is not running (it was sealed or taken back before)."""
+    done = conn.execute(
+        imports.update()
+        .where(*_is_running(account_id, import_id))
+        .values(
+            state=ImportState.SEALED.value,
+            counts=counts,
+            refused_path=str(refused_path) if refused_path else None,
+            sealed_at=now,
+        )
+    )
+    return done.rowcount == 1
+
+
+def end(conn: sa.Connection, account_id: AccountId, import_id: ImportId, state: ImportState) -> None:
+    """Say that an import failed or was taken back."""
+    conn.execute(imports.update().where(*_is_running(account_id, import_id)).values(state=state.value))
+
+
+def _is_running(account_id: AccountId, import_id: ImportId) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        imports.c.account_id == account_id,
+        imports.c.id == import_id,
+        imports.c.state == ImportState.RUNNING.value,
+    )
+
+
+def unpark(conn: sa.Connection, account_id: AccountId, sha256: str) -> None:
+    """Take the parked rows of a file away, now that its questions are answered and it is imported."""
+    conn.execute(
+        imports.delete().where(
+            imports.c.account_id == account_id,
+            imports.c.sha256 == sha256,
+            imports.c.state == ImportState.PARKED.value,
+        )
+    )
+
+
+def get(conn: sa.Connection, account_id: AccountId, import_id: ImportId) -> Import:
+    """Raises: NotFound."""
+    row = conn.execute(sa.select(imports).where(imports.c.account_id == account_id, imports.c.id == import_id)).first()
+    if row is None:
+        raise NotFound(f"no import {import_id}")
+    return _import(row)
+
+
+def listed(conn: sa.Connection, account_id: AccountId, *, limit: int = 100) -> list[Import]:
+    """The imports of an account, the newest first."""
+    query = sa.select(imports).where(imports.c.account_id == account_id).order_by(imports.c.id.desc()).limit(limit)
+    return [_import(row) for row in conn.execute(query)]
+
+
+def running(conn: sa.Connection) -> list[Import]:
+    """The imports that are open, of all accounts: asked once, when a process starts, to finish what a kill left."""
+    query = sa.select(imports).where(imports.c.state == ImportState.RUNNING.value).order_by(imports.c.id)
+    return [_import(row) for row in conn.execute(query)]
+
+
+def parked(conn: sa.Connection, account_id: AccountId, sha256: str) -> Import | None:
+    """The parked row of a file, or None."""
+    row = conn.execute(
+        sa.select(imports)
+        .where(
+            imports.c.account_id == account_id,
+            imports.c.sha256 == sha256,
+            imports.c.state == ImportState.PARKED.value,
+        )
+        .order_by(imports.c.id)
+        .limit(1)
+    ).first()
+    return _import(row) if row is not None else None
+
+
+def first_time(conn: sa.Connection, account_id: AccountId, sha256: str) -> datetime | None:
+    """When this very file first came, so that what is declared for it keeps its date however often it comes."""
+    found: datetime | None = conn.execute(
+        sa.select(sa.func.min(imports.c.created_at)).where(
+            imports.c.account_id == account_id,
+            imports.c.sha256 == sha256,
+            imports.c.state.in_([ImportState.RUNNING.value, ImportState.SEALED.value]),
+        )
+    ).scalar()
+    return found
+
+
+def sealed_among(conn: sa.Connection, account_id: AccountId, import_ids: set[int]) -> set[int]:
+    """Those of some imports that are sealed."""
+    if not import_ids:
+        return set()
+    query = sa.select(imports.c.id).where(
+        imports.c.account_id == account_id,
+        imports.c.id.in_(import_ids),
+        imports.c.state == ImportState.SEALED.value,
+    )
+    return set(conn.execute(query).scalars())
+
+
+def take_back_some(conn: sa.Connection, account_id: AccountId, import_id: ImportId, limit: int) -> int:
+    """Delete up to `limit` contacts that an unsealed import made, with all that hangs on them; returns how many.
+
+    What it changed on contacts that were there before stays.
+    """
+    made = (contacts.c.account_id == account_id, contacts.c.import_id == import_id)
+    ids: list[int] = list(conn.execute(sa.select(contacts.c.id).where(*made).limit(limit)).scalars())
+    for table in ("group_members", "consent_acts", "consents"):
+        bulk.execute(
+            conn, f"delete from {table} where account_id = {{p}} and contact_id = {{p}}", [(account_id, i) for i in ids]
+        )
+    bulk.execute(conn, "delete from contacts where account_id = {p} and id = {p}", [(account_id, i) for i in ids])
+    return len(ids)
+
+
+def _import(row: Any) -> Import:
+    return Import(
+        ImportId(row.id),
+        AccountId(row.account_id),
+        None if row.group_id is None else GroupId(row.group_id),
+        ImportState(row.state),
+        row.file_name,
+        Path(row.file_path),
+        row.sha256,
+        dict(row.options),
+        list(row.questions),
+        dict(row.counts),
+        Path(row.refused_path) if row.refused_path else None,
+        row.done_rows,
+        row.created_at,
+        row.sealed_at,
+    )

@@ -1,0 +1,82 @@
+"""What the tracker has to know of every message that was sent: where its links lead, and for whom.
+
+Read for all accounts at once, since one tracker serves them all; a signed token picks the row.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import sqlalchemy as sa
+
+from sillage.domain.campaign import CampaignState
+from sillage.store.tables import accounts, campaigns, links, variants
+
+SETTLED = (CampaignState.CLOSED, CampaignState.CANCELLED)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One variant: its account and campaign, what may be kept of a visitor, and its links by number."""
+
+    variant_id: int
+    campaign_id: int
+    account_id: int
+    account_name: str
+    locale: str
+    keeps_ip: bool
+    keeps_agent: bool
+    links: dict[int, str]
+
+
+def every_target(conn: sa.Connection) -> list[Target]:
+    """All variants of all campaigns."""
+    return _targets(conn, sa.true())
+
+
+def unsettled_targets(conn: sa.Connection) -> list[Target]:
+    """The variants of campaigns that are not over: those whose links may still change."""
+    return _targets(conn, campaigns.c.state.not_in(SETTLED))
+
+
+def target_of(conn: sa.Connection, variant_id: int) -> Target | None:
+    """One variant, or None where there is no such."""
+    return next(iter(_targets(conn, variants.c.id == variant_id)), None)
+
+
+def _targets(conn: sa.Connection, where: sa.ColumnElement[bool]) -> list[Target]:
+    joined = variants.join(campaigns, campaigns.c.id == variants.c.campaign_id).join(
+        accounts, accounts.c.id == variants.c.account_id
+    )
+    leading: dict[int, dict[int, str]] = {}
+    numbered = sa.select(links.c.variant_id, links.c.number, links.c.url).select_from(
+        links.join(variants, variants.c.id == links.c.variant_id).join(
+            campaigns, campaigns.c.id == variants.c.campaign_id
+        )
+    )
+    for link in conn.execute(numbered.where(where)):
+        leading.setdefault(link.variant_id, {})[link.number] = link.url
+    rows = conn.execute(
+        sa.select(
+            variants.c.id,
+            variants.c.campaign_id,
+            variants.c.account_id,
+            accounts.c.name,
+            accounts.c.locale,
+            accounts.c.keeps_ip,
+            accounts.c.keeps_agent,
+        )
+        .select_from(joined)
+        .where(where)
+    )
+    return [
+        Target(
+            row.id,
+            row.campaign_id,
+            row.account_id,
+            row.name,
+            row.locale,
+            bool(row.keeps_ip),
+            bool(row.keeps_agent),
+            leading.get(row.id, {}),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,55 @@
+"""Returned mail that nobody could be found for, or that no rule knows: kept as files, listed, and gone in time."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sillage.store.tables import accounts, files, unmatched_mail
+
+KEPT_FOR = timedelta(days=30)
+MAX_LISTED = 10_000
+FILE_KIND = "unmatched_mail"
+
+
+def is_full(conn: sa.Connection) -> bool:
+    """Whether so many wait to be looked at that no more are taken: anybody may write to the feedback address."""
+    waiting = sa.select(sa.func.count()).select_from(sa.select(unmatched_mail.c.id).limit(MAX_LISTED).subquery())
+    return bool(conn.execute(waiting).scalar_one() >= MAX_LISTED)
+
+
+def put_aside(
+    conn: sa.Connection,
+    account_id: int | None,
+    raw: bytes,
+    *,
+    folder: Path,
+    kind: str,
+    reason: str,
+    received_at: datetime,
+) -> Path | None:
+    """Keep a mail as a file in the register, and list it; None where there is no account that it could belong to.
+
+    A mail of nobody's is the installation's: it is registered with its oldest account, so that retention finds it.
+    The file is written before the transaction ends: one that is taken back leaves a file that no row names.
+    """
+    owner = account_id if account_id is not None else conn.execute(sa.select(sa.func.min(accounts.c.id))).scalar()
+    if owner is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{received_at:%Y%m%d}-{uuid.uuid4().hex}.eml"
+    path.write_bytes(raw)
+    conn.execute(
+        files.insert().values(
+            account_id=owner,
+            kind=FILE_KIND,
+            path=str(path),
+            created_at=received_at,
+            expires_at=received_at + KEPT_FOR,
+        )
+    )
+    conn.execute(unmatched_mail.insert().values(kind=kind, reason=reason, path=str(path), received_at=received_at))
+    return path

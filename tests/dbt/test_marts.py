@@ -1,0 +1,196 @@
+"""The marts say what happened, the live views say the same, and an incremental build is a full one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from marts_world import ALARMING, CHANCE, HAND_MADE, OTHER_CHANCE, SOFT, World, make
+
+from sillage.domain.ids import AccountId, CampaignId
+from sillage.errors import NotFound, TransientError
+from sillage.lake import catalog
+from sillage.lake.build import BuildResult, build_marts
+from sillage.lake.figures import campaign_figures
+from sillage.lake.reader import Reader
+
+pytestmark = pytest.mark.slow
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass
+class Built:
+    """A world after a build, more events, and another build."""
+
+    world: World
+    first: BuildResult
+    second: BuildResult
+    reader: Reader
+
+    def rows(self, sql: str, *params: object) -> Rows:
+        """The rows of a query, sorted."""
+        found = [tuple(r.values()) for r in self.reader.query(sql, list(params))]
+        return sorted(found, key=lambda row: tuple(map(str, row)))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Built once for all tests: a dbt run costs seconds."""
+    world = make(tmp_path_factory.mktemp("marts"))
+    first = build_marts(world.settings, unit_tests=True)
+    world.collect(world.late)
+    second = build_marts(world.settings)
+    reader = Reader(world.settings)
+    yield Built(world, first, second, reader)
+    reader.close()
+    world.store.close()
+
+
+def test_build_is_green_and_says_how_far_it_read(built: Built) -> None:
+    """Models, data tests and unit tests pass; all tables are as of one event."""
+    assert built.first.models > 20
+    assert built.first.tests > built.second.tests > 30
+    assert not built.first.warnings + built.second.warnings
+    assert not built.second.is_full_refresh
+    newest = built.rows("select max(lake_seq) from lake.main.events")[0][0]
+    assert built.second.as_of_seq == newest > built.first.as_of_seq
+    for table in ("as_of", "dim_campaign", "fct_campaign_performance", "fct_link_clicks", "alerts"):
+        assert built.rows(f"select distinct as_of_seq from marts.main.{table}") == [(newest,)]
+
+
+def test_each_story_ends_in_its_figures(built: Built) -> None:
+    """The twelve recipients made by hand: the balance, the counts and the rates, to the person."""
+    figures = campaign_figures(built.reader, AccountId(1), CampaignId(HAND_MADE))
+    assert figures["closed"] is True
+    assert figures["audience"] == 12
+    assert figures["balance"] == {
+        "accepted": 7,
+        "bounced": 1,
+        "failed": 1,
+        "suppressed": 1,
+        "skipped": 0,
+        "in_doubt": 2,
+    }
+    expected = {
+        "sent": 10,  # 1 to 8, 11, 12
+        "delivered": 7,  # 1 to 5, 7, and 11, who clicked
+        "bounced": 2,  # 6 by mail, 8 in the session; 5 is contradicted
+        "measurable": 5,
+        "human_opened": 2,  # 1 and 5
+        "human_clicked": 3,  # 1, 2 and 11
+        "machine_opened": 1,
+        "machine_clicked": 0,
+        "unsubscribed": 2,
+        "complained": 1,
+        "anonymous_opens": 1,
+        "anonymous_clicks": 0,
+        "open_rate": 2 / 5,
+        "click_rate": 3 / 7,
+        "reactivity_rate": 3 / 4,
+        "bounce_rate": 2 / 10,
+        "unsubscribe_rate": 2 / 7,
+        "complaint_rate": 1 / 5,  # 1 to 5 are delivered at a provider that reports
+    }
+    assert {name: figures["total"][name] for name in expected} == pytest.approx(expected)
+    assert figures["variants"][0]["name"] == "A"
+
+
+def test_replays_count_once_and_every_open_counts(built: Built) -> None:
+    """The first recipient opened twice, and one of the two came twice."""
+    assert built.rows(
+        "select open_count, click_count from marts.main.fct_recipient_activity where campaign_id = $1 "
+        "and contact_id = 1",
+        HAND_MADE,
+    ) == [(2, 1)]
+
+
+def test_links_show_who_clicked(built: Built) -> None:
+    """Three delivered people clicked the one link; it is named as in ops."""
+    assert built.rows(
+        "select link_label, clicker_count, click_event_count, delivered_count from marts.main.fct_link_clicks "
+        "where campaign_id = $1",
+        HAND_MADE,
+    ) == [("Home", 3, 3, 7)]
+
+
+@pytest.mark.parametrize("campaign", [HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING])
+def test_live_views_and_marts_agree_to_the_digit(built: Built, campaign: int) -> None:
+    """On the same events every figure of a live view is the figure of its mart."""
+    pairs = {
+        "live_campaign": "fct_campaign_performance",
+        "live_variant": "fct_variant_performance",
+        "live_provider": "fct_domain_deliverability",
+        "live_bounces": "fct_bounces",
+        "live_links": "fct_link_clicks",
+    }
+    for live, mart in pairs.items():
+        columns = [c for (c,) in built.rows(f"select column_name from (describe marts.main.{live})")]
+        asked = "select " + ", ".join(columns) + " from marts.main.{} where account_id = 1 and campaign_id = $1"
+        shown = built.rows(asked.format(live), campaign)
+        assert shown == built.rows(asked.format(mart), campaign), live
+        assert shown or live in {"live_links", "live_bounces"}
+
+
+def test_the_curve_adds_up_to_the_counts(built: Built) -> None:
+    """Firsts by minute, summed over all minutes, are the campaign's counts."""
+    names = "delivered_count, human_open_count, human_click_count, bounced_count, unsubscribed_count"
+    sums = ", ".join(f"sum({n.strip()})::bigint" for n in names.split(","))
+    asked = "select {} from marts.main.{} where account_id = 1 and campaign_id = $1"
+    for campaign in (HAND_MADE, CHANCE):
+        curve = built.rows(asked.format(sums, "live_curve"), campaign)
+        assert curve == built.rows(asked.format(names, "live_campaign"), campaign)
+
+
+def test_alerts_name_what_is_over_and_nothing_below_its_minimum(built: Built) -> None:
+    """The alarming campaign, the provider that puts off and the contact that bounces softly; no small campaign."""
+    found = built.rows("select campaign_id, metric, window_name, level, when_critical from marts.main.alerts")
+    assert set(found) == {
+        (ALARMING, "complaint_rate", "campaign", "critical", "pause"),
+        (ALARMING, "complaint_rate", "1 h", "warning", "pause"),
+        (None, "complaint_rate", "24 h", "critical", "pause"),
+        (ALARMING, "permanent_bounce_rate", "campaign", "warning", "pause"),
+        (None, "permanent_bounce_rate", "24 h", "warning", "pause"),
+        (SOFT[0], "refusal_rate", "15 min", "critical", "pause_slice"),
+        (None, "soft_bounces", "90 days", "critical", "recommend_removal"),
+    }
+    assert built.rows("select contact_id, measured_value from marts.main.alerts where scope = 'contact'") == [
+        (5_000, 5.0)
+    ]
+    assert built.rows("select numerator_count, denominator_count from marts.main.alerts where window_name = '1 h'") == [
+        (7, 1200)
+    ]
+
+
+def test_health_of_a_day_covers_all_that_was_sent(built: Built) -> None:
+    """Every recipient that was sent to is in exactly one day."""
+    assert built.rows("select sum(sent_count)::bigint from marts.main.fct_daily_account_health") == built.rows(
+        "select sum(sent_count)::bigint from marts.main.fct_campaign_performance"
+    )
+
+
+def test_a_second_build_waits_its_turn(built: Built) -> None:
+    """While one build writes, another that won't wait is refused with the first one's process."""
+    with (
+        catalog.sole_writer(built.world.settings.marts_dir, "build", what="writes"),
+        pytest.raises(TransientError, match="another build"),
+    ):
+        build_marts(built.world.settings, wait_s=0)
+
+
+def test_a_campaign_that_nobody_built_is_said_in_words(built: Built) -> None:
+    """An unknown campaign is no empty report."""
+    with pytest.raises(NotFound, match="hold nothing"):
+        campaign_figures(built.reader, AccountId(1), CampaignId(404))
+
+
+def test_incremental_rows_are_those_of_a_full_refresh(built: Built) -> None:
+    """After late, replayed, shuffled and re-judged events the recipients' rows are what counting all anew gives."""
+    everything = "select * from marts.main.fct_recipient_activity"
+    incremental = built.rows(everything)
+    assert len(incremental) > 1_400
+    full = build_marts(built.world.settings, full_refresh=True, select="fct_recipient_activity")
+    assert full.is_full_refresh
+    assert built.rows(everything) == incremental
