@@ -1,0 +1,1 @@
+"""Mail out, mail in, and the post office that plays the mailbox providers."""

@@ -1,0 +1,195 @@
+"""Make a campaign from a folder: campaign.toml and the files that it names.
+
+name = "November news"
+kind = "marketing"                       # or transactional, service
+sender = { name = "Maison Sillage", email = "news@maison.example", reply_to = "hello@maison.example" }
+include = ["Everyone"]                   # names of segments
+exclude = []
+send_at = 2026-11-24T10:00:00Z           # left out: a draft
+
+[[variants]]
+name = "A"
+share = 0.5                              # or: segment = "Customers"
+subject = "{{ first_name | default: 'Hello' }}, something new"
+preheader = "Three things to see"
+mjml = "a.mjml"                          # or: html = "a.html"
+[variants.defaults]
+first_name = "friend"
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sillage.campaign.prepare import compile_for
+from sillage.content.message import Source
+from sillage.domain.campaign import MessageKind, SourceKind
+from sillage.domain.delivery import InDoubtPolicy
+from sillage.domain.ids import CampaignId
+from sillage.errors import BadInput, NotFound
+from sillage.settings import Settings
+from sillage.store import campaigns, segments
+from sillage.store.accounts import Account
+from sillage.store.campaigns import Draft, DraftVariant
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SenderSpec(_Spec):
+    """Who it comes from: a verified sender of the account."""
+
+    name: Text
+    email: Text
+    reply_to: str | None = None
+
+
+class VariantSpec(_Spec):
+    """One version of the message."""
+
+    name: Text = "A"
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    segment: str | None = None
+    subject: Text
+    preheader: str = ""
+    mjml: str | None = None
+    html: str | None = None
+    text: str | None = None
+    defaults: dict[str, str] = {}
+
+
+class CampaignSpec(_Spec):
+    """A campaign as a person writes it down; `mjml`, `html` and `text` hold the sources themselves."""
+
+    name: Text
+    kind: MessageKind = MessageKind.MARKETING
+    sender: SenderSpec
+    include: Annotated[list[str], Field(min_length=1)]
+    exclude: list[str] = []
+    send_at: datetime | None = None
+    retry_for_hours: Annotated[float, Field(ge=0, le=72)] = 24
+    in_doubt: InDoubtPolicy = InDoubtPolicy.HOLD
+    variants: Annotated[list[VariantSpec], Field(min_length=1, max_length=5)]
+
+
+def read_folder(folder: Path) -> CampaignSpec:
+    """Read campaign.toml and the files that it names, which must lie in the same folder.
+
+    Raises: BadInput that names the file and the field.
+    """
+    path = folder / "campaign.toml"
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{path} is not there; a campaign's folder holds a campaign.toml", code="no_file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise BadInput(f"{path} does not parse: {exc}", code="bad_toml") from exc
+    for number, variant in enumerate(raw.get("variants") or [], 1):
+        for key in ("mjml", "html", "text"):
+            if isinstance(variant, dict) and key in variant:
+                variant[key] = _read_source(folder, str(variant[key]), f"{path}: variant {number}: {key}")
+    return parse_spec(raw, where=str(path))
+
+
+def parse_spec(raw: Any, *, where: str) -> CampaignSpec:
+    """Raises: BadInput that names the field and what it takes."""
+    try:
+        spec = CampaignSpec.model_validate(raw)
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in exc.errors())
+        raise BadInput(f"{where}: {faults}", code="bad_campaign") from exc
+    _check_variants(spec, where)
+    return spec
+
+
+def _read_source(folder: Path, name: str, where: str) -> str:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise BadInput(f"{where}: {name} lies outside the campaign's folder", code="outside_folder")
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{where}: {path} is not there", code="no_file") from None
+    except UnicodeDecodeError as exc:
+        raise BadInput(f"{where}: {path} is not UTF-8: {exc}", code="bad_encoding") from exc
+
+
+def _check_variants(spec: CampaignSpec, where: str) -> None:
+    names = [v.name for v in spec.variants]
+    if len(set(names)) != len(names):
+        raise BadInput(f"{where}: two variants have the same name", code="bad_variants", field="variants")
+    for variant in spec.variants:
+        if (variant.mjml is None) == (variant.html is None):
+            raise BadInput(f"{where}: variant {variant.name!r} needs either mjml or html", code="bad_variants")
+        if variant.share is not None and variant.segment is not None:
+            raise BadInput(
+                f"{where}: variant {variant.name!r} has a share and a segment; choose one", code="bad_variants"
+            )
+    by_segment = [v for v in spec.variants if v.segment is not None]
+    shares = [v.share for v in spec.variants if v.share is not None]
+    if by_segment and len(by_segment) != len(spec.variants):
+        raise BadInput(f"{where}: either all variants have a segment of their own or none", code="bad_variants")
+    if shares and (len(shares) != len(spec.variants) or not math.isclose(sum(shares), 1, abs_tol=1e-6)):
+        raise BadInput(
+            f"{where}: the shares of the variants must add up to 1, not {sum(shares):g}", code="bad_variants"
+        )
+
+
+def create_campaign(
+    conn: sa.Connection, settings: Settings, account: Account, spec: CampaignSpec, *, now: datetime
+) -> CampaignId:
+    """Write a campaign as a draft, all or nothing: every source is compiled first.
+
+    Raises: BadInput, NotFound.
+    """
+    sender = next(
+        (
+            s
+            for s in campaigns.senders_of(conn, account.id)
+            if s.email.lower() == spec.sender.email.lower() and s.name == spec.sender.name
+        ),
+        None,
+    )
+    if sender is None:
+        raise NotFound(
+            f"no sender {spec.sender.name!r} <{spec.sender.email}>; add it with `sillage account add-sender`"
+        )
+    variants = []
+    for variant in spec.variants:
+        kind = SourceKind.MJML if variant.mjml is not None else SourceKind.HTML
+        source = Source(
+            kind,
+            variant.mjml or variant.html or "",
+            variant.subject,
+            variant.preheader,
+            variant.text,
+            tuple(sorted(variant.defaults.items())),
+        )
+        compiled = compile_for(settings, account, sender, spec.kind, source)
+        segment = segments.by_name(conn, account.id, variant.segment).id if variant.segment else None
+        variants.append(DraftVariant(variant.name, source, compiled.links, variant.share, segment))
+    send_at = spec.send_at
+    if send_at is not None and send_at.tzinfo is None:
+        raise BadInput("send_at has no time zone; write it as 2026-11-24T10:00:00Z", code="no_zone", field="send_at")
+    draft = Draft(
+        name=spec.name,
+        kind=spec.kind,
+        sender_id=sender.id,
+        include=[segments.by_name(conn, account.id, name).id for name in spec.include],
+        exclude=[segments.by_name(conn, account.id, name).id for name in spec.exclude],
+        variants=variants,
+        send_at=send_at.astimezone(UTC) if send_at else None,
+        retry_for_s=round(spec.retry_for_hours * 3600),
+        in_doubt=spec.in_doubt,
+    )
+    return campaigns.create(conn, account.id, draft, now=now)

@@ -1,0 +1,197 @@
+"""Planning: freeze a campaign's audience into one delivery row per recipient."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import sqlalchemy as sa
+
+from sillage.campaign.audience import Audience, audience_of
+from sillage.campaign.prepare import prepare
+from sillage.content.message import Compiled
+from sillage.domain.campaign import CampaignState as S
+from sillage.domain.ids import AccountId, CampaignId
+from sillage.errors import BadInput, Refused
+from sillage.lake.event import Event, EventType, event_id
+from sillage.settings import Settings
+from sillage.store import campaigns, outbox, segments
+from sillage.store.campaigns import Campaign, Variant
+from sillage.store.columns import to_micros
+from sillage.store.database import Store
+
+CHUNK_SECONDS = 0.05
+FIRST_CHUNK = 2_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was planned: recipients, by variant, and who was left out and why."""
+
+    campaign_id: CampaignId
+    audience: int
+    by_variant: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def plan_campaign(
+    store: Store,
+    settings: Settings,
+    account_id: AccountId,
+    campaign_id: CampaignId,
+    *,
+    progress: Progress | None = None,
+) -> Plan:
+    """Freeze the audience of a scheduled campaign, in chunks of 50 ms, and seal it.
+
+    The primary key (campaign, contact) is why nobody is planned twice, however many planners run at once; one that
+    was killed is finished by the next. A recipient planned before a kill stays, even if they have left the segment.
+
+    Raises: Refused where the campaign is past planning; BadInput where a source can't be compiled, a merge field
+    is empty for somebody and has no default, or nobody may be mailed: the campaign then is a draft again.
+    """
+    with store.write() as conn:
+        campaigns.move(conn, account_id, campaign_id, to=S.PLANNING, only_from=(S.SCHEDULED, S.PLANNING))
+    try:
+        return _plan(store, settings, account_id, campaign_id, progress or (lambda _done, _total: None))
+    except BadInput:
+        with store.write() as conn:
+            campaigns.move(conn, account_id, campaign_id, to=S.DRAFT, only_from=(S.PLANNING,))
+        raise
+
+
+def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: CampaignId, progress: Progress) -> Plan:
+    now = settings.clock.now()
+    with store.read() as conn:
+        campaign = campaigns.get(conn, account_id, campaign_id)
+        variants = campaigns.variants_of(conn, account_id, campaign_id)
+        compiled = {v.name: prepare(conn, settings, campaign, v) for v in variants}
+        trees: dict[int, object] = {s.id: s.tree for s in segments.listed(conn, account_id)}
+    with audience_of(store, account_id) as audience:
+        members = audience.members(
+            [trees[i] for i in campaign.include], [trees[i] for i in campaign.exclude], kind=campaign.kind, now=now
+        )
+        left_out = dict(members.filter(pl.col("left_out").is_not_null()).group_by("left_out").len().iter_rows())
+        people = members.filter(pl.col("left_out").is_null()).drop("left_out")
+        people = _with_variants(people, campaign, variants, audience, trees)
+        if people.height == 0:
+            why = ", ".join(f"{n:,} {reason}" for reason, n in sorted(left_out.items())) or "its segments are empty"
+            raise BadInput(f"campaign {campaign.name!r} has nobody to mail: {why}", code="no_recipient")
+        _refuse_empty_fields(audience, people, variants, compiled)
+    with store.read() as conn:
+        written = campaigns.planned_contacts(conn, account_id, campaign_id)
+    missing = people.filter(~pl.col("contact_id").is_in(written)) if written else people
+    _write_rows(store, campaign, missing, now, progress)
+    with store.write() as conn:
+        total = campaigns.balance(conn, account_id, campaign_id).audience
+        campaigns.move(
+            conn, account_id, campaign_id, to=S.PLANNED, only_from=(S.PLANNING,), audience=total, left_out=left_out,
+            planned_at=now,
+        )  # fmt: skip
+    names = {v.id: v.name for v in variants}
+    counted = {names[v]: n for v, n in people.group_by("variant_id").len().iter_rows()}
+    return Plan(campaign_id, total, counted, left_out)
+
+
+def _with_variants(
+    people: pl.DataFrame, campaign: Campaign, variants: list[Variant], audience: Audience, trees: dict[int, object]
+) -> pl.DataFrame:
+    """Give each person a variant: by segments (the first that fits; who is in none is not mailed) or by shares.
+
+    Shares are exact to one person, random, disjoint, and the same however often they are drawn.
+    """
+    if variants[0].segment_id is not None:
+        chosen = pl.lit(None, dtype=pl.Int64)
+        for variant in reversed(variants):
+            ids = audience.in_segment(trees[variant.segment_id or 0])
+            chosen = pl.when(pl.col("contact_id").is_in(ids.implode())).then(variant.id).otherwise(chosen)
+        return people.with_columns(variant_id=chosen).filter(pl.col("variant_id").is_not_null())
+    seed = int.from_bytes(hashlib.blake2b(f"variants:{campaign.id}".encode(), digest_size=8).digest())
+    order = np.random.default_rng(seed).permutation(people.height)
+    shares = [v.share if v.share is not None else 1 / len(variants) for v in variants]
+    cuts = np.round(np.cumsum(shares) * people.height).astype(int)
+    variant_ids = np.array([v.id for v in variants])
+    assigned = np.empty(people.height, dtype=np.int64)
+    assigned[order] = variant_ids[
+        np.searchsorted(cuts, np.arange(people.height), side="right").clip(max=len(variants) - 1)
+    ]
+    return people.with_columns(variant_id=pl.Series(assigned))
+
+
+def _refuse_empty_fields(
+    audience: Audience, people: pl.DataFrame, variants: list[Variant], compiled: dict[str, Compiled]
+) -> None:
+    for variant in variants:
+        message = compiled[variant.name]
+        names = sorted(n for n in message.needed_fields if not message.defaults.get(n))
+        mine = people.filter(pl.col("variant_id") == variant.id)
+        faults = audience.empty_fields(mine, names) if names and mine.height else {}
+        if faults:
+            named = ", ".join(f"{{{{ {n} }}}} is empty for {count:,}" for n, count in faults.items())
+            raise BadInput(
+                f"variant {variant.name!r}: {named} of {mine.height:,} people; give it a default,"
+                f" as in {{{{ {next(iter(faults))} | default: '…' }}}}",
+                code="missing_field",
+                field=next(iter(faults)),
+            )
+
+
+_INSERT = """
+insert into deliveries (campaign_id, contact_id, account_id, variant_id, provider, state, due_at)
+values ({p}, {p}, {p}, {p}, {p}, 'due', {p}) on conflict do nothing
+"""
+
+
+def _write_rows(store: Store, campaign: Campaign, people: pl.DataFrame, now: datetime, progress: Progress) -> None:
+    done, size = 0, FIRST_CHUNK
+    due = to_micros(campaign.send_at or now)
+    while done < people.height:
+        chunk = people.slice(done, size)
+        started = time.monotonic()
+        with store.write() as conn:
+            _write_chunk(conn, campaign, chunk, due, now)
+        took = time.monotonic() - started
+        done += chunk.height
+        progress(done, people.height)
+        size = max(200, min(50_000, int(size * CHUNK_SECONDS / max(took, 0.001))))
+
+
+def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, due: int, now: datetime) -> None:
+    planning = conn.exec_driver_sql(
+        _sql(conn, "select 1 from campaigns where id = {p} and state = 'planning'"), (campaign.id,)
+    ).first()
+    if planning is None:
+        raise Refused(f"campaign {campaign.name!r} was planned or cancelled by somebody else meanwhile")
+    rows = list(chunk.select("contact_id", "variant_id", "provider").iter_rows())
+    conn.exec_driver_sql(
+        _sql(conn, _INSERT), [(campaign.id, contact, campaign.account_id, v, p, due) for contact, v, p in rows]
+    )
+    outbox.record(
+        conn,
+        (
+            Event(
+                id=event_id("planned", campaign.id, contact),
+                type=EventType.PLANNED,
+                account_id=campaign.account_id,
+                campaign_id=campaign.id,
+                variant_id=variant,
+                contact_id=contact,
+                channel=campaign.channel,
+                provider=provider,
+                occurred_at=now,
+                recorded_at=now,
+            )
+            for contact, variant, provider in rows
+        ),
+    )
+
+
+def _sql(conn: sa.Connection, text: str) -> str:
+    return text.replace("{p}", "?" if conn.dialect.name == "sqlite" else "%s")

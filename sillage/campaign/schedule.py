@@ -1,0 +1,66 @@
+"""What a person does to a campaign: schedule, pause, resume, cancel. Each is one move, so two can't both win."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from sillage.domain.campaign import CampaignState as S
+from sillage.domain.campaign import MessageKind
+from sillage.domain.ids import AccountId, CampaignId
+from sillage.errors import Refused
+from sillage.store import accounts, campaigns
+
+_RUNNING = (S.SENDING, S.WAITING)
+
+
+def schedule(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, send_at: datetime | None = None
+) -> datetime:
+    """Schedule a draft, at its own time or at another.
+
+    Raises: Refused where the account has no legal identity or the sender is not verified.
+    """
+    campaign = campaigns.get(conn, account_id, campaign_id)
+    account = accounts.by_id(conn, account_id)
+    if campaign.kind is MessageKind.MARKETING and not account.may_send:
+        raise Refused(f"account {account.slug!r} has no legal name or postal address; set them before you schedule")
+    sender = campaigns.sender(conn, account_id, campaign.sender_id)
+    if sender.verified_at is None:
+        raise Refused(f"sender <{sender.email}> is not verified; verify it before you schedule")
+    at = send_at or campaign.send_at
+    if at is None:
+        raise Refused(f"campaign {campaign.name!r} has no time; give one with --at")
+    campaigns.move(conn, account_id, campaign_id, to=S.SCHEDULED, only_from=(S.DRAFT, S.HELD), send_at=at)
+    return at
+
+
+def pause(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, reason: str) -> None:
+    """Stop a running campaign within a second; nothing is lost.
+
+    Raises: Refused where it is not running.
+    """
+    held = campaigns.get(conn, account_id, campaign_id)
+    campaigns.move(
+        conn, account_id, campaign_id, to=S.PAUSED, only_from=_RUNNING, pause_reason=reason, resume_to=held.state.value
+    )
+
+
+def resume(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
+    """Go on exactly where it stopped.
+
+    Raises: Refused where it is not paused.
+    """
+    campaigns.move(
+        conn, account_id, campaign_id, to=S.SENDING, only_from=(S.PAUSED,), pause_reason=None, resume_to=None
+    )
+
+
+def cancel(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
+    """Send nothing more; who has not got it yet is skipped by the worker, as cancelled.
+
+    Raises: Refused where it is closed already.
+    """
+    open_states = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
+    campaigns.move(conn, account_id, campaign_id, to=S.CANCELLED, only_from=open_states)

@@ -1,0 +1,1 @@
+"""Public HTTP: open pixels, click redirects, unsubscribe, web versions."""

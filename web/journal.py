@@ -1,0 +1,228 @@
+"""The tracker's own outbox: a file of its own, so that an import can't slow a click.
+
+Events are committed in groups and answered after the commit. One process owns one file by a lock on its slot; the
+collector reads and empties it. What people asked for while ops was down waits here as well, in `wishes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from sillage.errors import TransientError
+
+GATHER_S = 0.003
+"""How long a group waits for company while the journal is busy; one that finds it idle goes at once."""
+PATIENCE_S = 1.0
+"""The longest that an answer waits for its commit: a click goes on, whatever holds the disk."""
+RETRY_S = 1.0
+MAX_HELD = 20_000
+"""Events held in memory while the file refuses them; what comes beyond is lost, logged and counted."""
+_MAX_SLOTS = 64
+_BUSY_TIMEOUT_S = 0.8
+
+_SCHEMA = """
+create table if not exists stream (name text not null);
+create table if not exists outbox (seq integer primary key autoincrement, body blob not null);
+create table if not exists wishes (seq integer primary key autoincrement, body blob not null);
+"""
+
+log = structlog.get_logger()
+
+_Result = TypeVar("_Result")
+MakeBody = Callable[[str, int], bytes]
+"""An event's bytes from the stream's name and the request's number, of which its id is made."""
+
+
+class Journal:
+    """Durable notes of one tracker process. Made and used on one event loop; the file is touched by one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take a free slot and open its file.
+
+        Raises: TransientError where the disk refuses.
+        """
+        self._lock, self.path = _take_slot(folder)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        try:
+            self._conn = _open(self.path)
+            self.stream, self._number = _name(self._conn)
+        except sqlite3.Error as exc:
+            os.close(self._lock)
+            raise TransientError(f"the journal {self.path} can't be opened: {exc}; is the disk full?") from exc
+        self._bodies: list[tuple[int, bytes]] = []
+        self._waiters: list[asyncio.Future[bool]] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._flushing: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._last_flush = 0.0
+        self._last_complaint = 0.0
+        self.written = 0
+        self.lost = 0
+
+    @property
+    def held(self) -> int:
+        """Events in memory that no commit has taken yet."""
+        return len(self._bodies)
+
+    async def add(self, make: MakeBody) -> bool:
+        """Note an event; True once it is durable, False where the answer could not wait (or the event is lost)."""
+        if len(self._bodies) >= MAX_HELD:
+            self._lose(1)
+            return False
+        self._number += 1
+        self._bodies.append((self._number, make(self.stream, self._number)))
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._schedule()
+        return await waiter
+
+    async def keep(self, body: bytes) -> None:
+        """Keep a wish until ops takes it.
+
+        Raises: TransientError where the disk refuses.
+        """
+        try:
+            await self._in_thread(self._write, "insert into wishes (body) values (?)", [(body,)])
+        except sqlite3.Error as exc:
+            raise TransientError(f"the journal {self.path} does not take anything: {exc}") from exc
+
+    async def kept(self, limit: int = 100) -> list[tuple[int, bytes]]:
+        """The oldest wishes that wait, as (seq, body)."""
+        return await self._in_thread(self._read_wishes, limit)
+
+    async def forget(self, seq: int) -> None:
+        """Drop a wish that ops has taken."""
+        await self._in_thread(self._write, "delete from wishes where seq = ?", [(seq,)])
+
+    async def close(self) -> None:
+        """Commit what waits, and give the slot back."""
+        await self._idle.wait()
+        self._is_closed = True
+        if self._bodies:
+            await self._flush()
+        await self._in_thread(self._conn.close)
+        self._thread.shutdown()
+        os.close(self._lock)
+
+    def _schedule(self) -> None:
+        if self._is_closed or not self._idle.is_set():
+            return
+        self._idle.clear()
+        loop = asyncio.get_running_loop()
+        wait = GATHER_S if loop.time() - self._last_flush < GATHER_S else 0.0
+        loop.call_later(wait, self._begin_flush)
+
+    def _begin_flush(self) -> None:
+        self._flushing = asyncio.get_running_loop().create_task(self._flush())
+
+    async def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        bodies, self._bodies = self._bodies, []
+        waiters, self._waiters = self._waiters, []
+        patience = loop.call_later(PATIENCE_S, _release, waiters, False)
+        try:
+            await self._in_thread(self._write, _INSERT, bodies)
+            self.written += len(bodies)
+            _release(waiters, durable=True)
+        except sqlite3.Error as exc:
+            self._hold(bodies, exc)
+            _release(waiters, durable=False)
+        finally:
+            patience.cancel()
+            self._idle.set()
+            self._last_flush = loop.time()
+        if self._waiters:
+            self._schedule()
+
+    def _hold(self, bodies: list[tuple[int, bytes]], exc: sqlite3.Error) -> None:
+        """Keep what the disk refused, as far as memory allows, and try again."""
+        room = max(0, MAX_HELD - len(self._bodies))
+        self._bodies = bodies[:room] + self._bodies
+        if len(bodies) > room:
+            self._lose(len(bodies) - room)
+        if time.monotonic() - self._last_complaint > RETRY_S:
+            self._last_complaint = time.monotonic()
+            log.error("journal.refused", path=str(self.path), error=str(exc), held=self.held, lost=self.lost)
+        asyncio.get_running_loop().call_later(RETRY_S, self._schedule)
+
+    def _lose(self, count: int) -> None:
+        self.lost += count
+        if time.monotonic() - self._last_complaint > RETRY_S:
+            self._last_complaint = time.monotonic()
+            log.error("journal.lost", path=str(self.path), lost=self.lost)
+
+    async def _in_thread(self, act: Callable[..., _Result], *args: object) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act, *args)
+
+    def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        self._conn.execute("begin immediate")
+        try:
+            self._conn.executemany(statement, rows)
+            self._conn.execute("commit")
+        except sqlite3.Error:
+            if self._conn.in_transaction:
+                self._conn.execute("rollback")
+            raise
+
+    def _read_wishes(self, limit: int) -> list[tuple[int, bytes]]:
+        return [(seq, bytes(body)) for seq, body in self._conn.execute(_OLDEST_WISHES, (limit,))]
+
+
+# A commit that failed may have happened all the same: what lies there already is the same event.
+_INSERT = "insert or ignore into outbox (seq, body) values (?, ?)"
+_OLDEST_WISHES = "select seq, body from wishes order by seq limit ?"
+
+
+def _release(waiters: list[asyncio.Future[bool]], durable: bool) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(durable)
+
+
+def _take_slot(folder: Path) -> tuple[int, Path]:
+    """The first slot that no other process holds: its lock and its file.
+
+    Raises: TransientError where all are taken.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for slot in range(_MAX_SLOTS):
+        descriptor = os.open(folder / f"tracker-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        return descriptor, folder / f"tracker-{slot}.sqlite"
+    raise TransientError(f"all {_MAX_SLOTS} journals of {folder} are in use by other trackers")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
+    for pragma in ("journal_mode=wal", "synchronous=full", "secure_delete=on"):
+        conn.execute(f"pragma {pragma}")
+    conn.executescript(_SCHEMA)
+    return conn
+
+
+def _name(conn: sqlite3.Connection) -> tuple[str, int]:
+    """The stream's name, made with the file, and the largest number that it ever gave."""
+    conn.execute("begin immediate")
+    row = conn.execute("select name from stream").fetchone()
+    name = str(row[0]) if row else f"tracker-{uuid.uuid4().hex}"
+    if not row:
+        conn.execute("insert into stream (name) values (?)", (name,))
+    conn.execute("commit")
+    last = conn.execute("select seq from sqlite_sequence where name = 'outbox'").fetchone()
+    return name, int(last[0]) if last else 0
