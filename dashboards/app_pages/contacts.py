@@ -1,0 +1,102 @@
+"""Contacts: how many there are, whom marketing may reach, groups, imports, and a file to import."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboards import contact_queries, figures, import_form, terms
+from dashboards.shell import Desk, as_of, show
+from dashboards.words import NOTHING, Words, plain
+from sillage.store.imports import Import, ImportState
+
+STATES = {
+    "running": "running",
+    "sealed": "done",
+    "parked": "waits for an answer",
+    "failed": "failed",
+    "taken_back": "taken back",
+}
+SHOWN = 20
+
+
+def contacts_page(desk: Desk) -> None:
+    """The stock, the import, the groups, the history."""
+    words = desk.words
+    st.title(words.t("Contacts"))
+    _stock(desk)
+    st.subheader(words.t("Import a file"))
+    import_form.draw(desk)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        _groups(desk)
+    with right:
+        _history(desk)
+
+
+def _stock(desk: Desk) -> None:
+    words, found, now = desk.words, contact_queries.stock(desk), desk.now()
+    left, right = st.columns(2)
+    with left:
+        figures.count_tile(words, words.t("Contacts"), found.contacts, caption=words.t("of this account"))
+    with right:
+        figures.count_tile(
+            words,
+            words.t("Marketing may reach"),
+            found.mailable,
+            caption=words.t("%(n)s may not be mailed", n=words.number(found.contacts - found.mailable)),
+            help_text=words.t("With an address, a consent to marketing that still holds, and not suppressed."),
+        )
+    if found.left_out:
+        reasons = sorted(found.left_out.items(), key=lambda item: -item[1])
+        st.caption(
+            words.t("Why not:") + " "
+            + " · ".join(f"{terms.term(words, terms.REASONS, why)}: {words.number(n)}" for why, n in reasons)
+        )  # fmt: skip
+    as_of(desk, now)
+
+
+def _groups(desk: Desk) -> None:
+    words, found = desk.words, contact_queries.group_sizes(desk)
+    st.subheader(words.t("Groups"))
+    if not found:
+        st.caption(words.t("No group yet: a file can be imported into one."))
+        return
+    figures.table(
+        [words.t("Group"), words.t("Contacts")], [[plain(group.name), words.number(group.size)] for group in found]
+    )
+
+
+def _history(desk: Desk) -> None:
+    words, found = desk.words, contact_queries.recent_imports(desk)
+    st.subheader(words.t("Imports"))
+    if not found:
+        st.caption(words.t("Nothing has been imported yet."))
+    for one in found[:SHOWN]:
+        with st.container(border=True):
+            _import(words, one)
+
+
+def _import(words: Words, one: Import) -> None:
+    color = {"sealed": "green", "running": "blue", "parked": "orange", "failed": "red"}.get(one.state, "gray")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(one.file_name)}**", width="content")
+        st.badge(words.t(STATES[one.state]), color=color)  # type: ignore[arg-type]  # names of the palette
+    counts = one.counts
+    parts = [words.minute(one.created_at)]
+    for label, key in (("new", "new"), ("updated", "updated"), ("unchanged", "unchanged"), ("kept out", "kept_out")):
+        if counts.get(key):
+            parts.append(f"{words.number(counts[key])} {words.t(label)}")
+    st.caption(" · ".join(parts))
+    if one.state is ImportState.PARKED:
+        asked = ", ".join(import_form.question(words, code) for code in one.questions) or NOTHING
+        st.caption(words.t("Asks: %(questions)s Upload the file again and answer.", questions=asked))
+    if one.state is ImportState.FAILED and counts.get("message"):
+        st.caption(plain(str(counts["message"])))
+    if one.refused_path is not None and one.refused_path.is_file():
+        st.download_button(
+            words.t("Refused rows (CSV)"), one.refused_path.read_bytes(), file_name=f"refused-{one.id}.csv",
+            mime="text/csv", key=f"refused-{one.id}", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+show(contacts_page)

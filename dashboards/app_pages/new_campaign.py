@@ -1,0 +1,110 @@
+"""A new campaign: who, what, when. Nothing is written before the last button, and then all of it or nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from dashboards import campaign_form, queries, terms
+from dashboards.shell import Desk, go, link, show
+from sillage.campaign import schedule as moves
+from sillage.campaign.create import create_campaign, parse_spec
+from sillage.domain.campaign import MessageKind
+
+NOW, LATER, DRAFT = "now", "later", "draft"
+
+
+def new_campaign(desk: Desk) -> None:
+    """The form, part by part."""
+    words = desk.words
+    st.title(words.t("New campaign"))
+    senders, sizes = queries.senders(desk), queries.segment_sizes(desk)
+    if not senders or not sizes:
+        _missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        name = st.text_input(words.t("Name"), key="name", help=words.t("Only you see it."))
+        kind = st.segmented_control(
+            words.t("Kind of message"), list(MessageKind), default=MessageKind.MARKETING, required=True, key="kind",
+            format_func=lambda k: terms.term(words, terms.KINDS, k),
+            help=words.t("Marketing goes only to people who agreed to it. The others need no consent."),
+        )  # fmt: skip
+        sender = st.selectbox(
+            words.t("Sender"), senders, key="sender",
+            format_func=lambda s: f"{s.name} <{s.email}>" + ("" if s.verified_at else f" ({words.t('not verified')})"),
+        )  # fmt: skip
+        parts = campaign_form.contents(desk)
+    with right:
+        names = [size[0] for size in sizes]
+        include = st.multiselect(words.t("To the segments"), names, key="include")
+        exclude = st.multiselect(words.t("But not to"), [n for n in names if n not in include], key="exclude")
+        count = _audience(desk, tuple(include), tuple(exclude), kind)
+        when = st.segmented_control(
+            words.t("When"), [NOW, LATER, DRAFT], default=DRAFT, required=True, key="when",
+            format_func=lambda w: {NOW: words.t("now"), LATER: words.t("later"), DRAFT: words.t("keep as a draft")}[w],
+        )  # fmt: skip
+        at = _time(desk) if when == LATER else None
+        label = {
+            NOW: words.n("Send to %(count)s person", "Send to %(count)s people", count),
+            LATER: words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count),
+            DRAFT: words.t("Save as a draft"),
+        }[when]
+        wanted = campaign_form.spec(
+            name=name, kind=kind, sender=sender, include=include, exclude=exclude, variants=parts
+        )
+        if st.button(label, type="primary", icon=":material/send:" if when != DRAFT else None, key="create"):
+            _create(desk, wanted, send_at=desk.now() if when == NOW else at)
+
+
+def _audience(desk: Desk, include: tuple[str, ...], exclude: tuple[str, ...], kind: str) -> int:
+    """Who would get it as things are now, and who would not, and why."""
+    words = desk.words
+    if not include:
+        st.caption(words.t("Choose a segment to see how many people get it."))
+        return 0
+    count, left_out = queries.audience_size(desk, include, exclude, kind)
+    st.metric(words.t("People who get it, as of now"), words.number(count))
+    for reason, number in sorted(left_out.items(), key=lambda item: -item[1]):
+        st.caption(
+            words.t(
+                "left out: %(n)s, %(reason)s", n=words.number(number),
+                reason=terms.term(words, terms.REASONS, reason),
+            )
+        )  # fmt: skip
+    return count
+
+
+def _time(desk: Desk) -> datetime:
+    here = desk.words.here(desk.now())
+    chosen = st.datetime_input(
+        desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), value=here.replace(tzinfo=None), key="at",
+        format="DD/MM/YYYY",
+    )  # fmt: skip
+    return (chosen or here).replace(tzinfo=here.tzinfo)
+
+
+def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) -> None:
+    """One transaction: a campaign that can't be scheduled is not made either."""
+    words = desk.words
+    spec = parse_spec(wanted, where=words.t("this campaign"))
+    with desk.store.write() as conn:
+        campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=desk.now())
+        if send_at is not None:
+            moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at)
+    st.success(words.t("%(name)s is made.", name=spec.name))
+    go(words.t("Report"), "report", {"campaign": str(campaign_id)})
+
+
+def _missing(desk: Desk, *, has_senders: bool, has_segments: bool) -> None:
+    words = desk.words
+    if not has_senders:
+        st.info(words.t("A campaign needs a sender, and there is none yet."), icon=":material/badge:")
+        link(words.t("Add a sender"), "account")
+    if not has_segments:
+        st.info(words.t("A campaign goes to segments, and there is none yet."), icon=":material/filter_alt:")
+        link(words.t("Make a segment"), "segments")
+
+
+show(new_campaign)

@@ -1,0 +1,107 @@
+"""One campaign's report, alive while anything may still come: `?campaign=ID`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from dashboards import controls, figures, queries, report_parts, verdict
+from dashboards.queries import Report
+from dashboards.shell import Desk, as_of, live, show, slot
+from dashboards.words import plain
+from sillage.domain.ids import CampaignId
+
+# A look may take this share of the time between two of them, however large the campaign.
+BUSY = 0.5
+DETAILS_EVERY_S = 3.0
+
+
+def report_page(desk: Desk) -> None:
+    """The campaign of the address, or the newest."""
+    words, known = desk.words, queries.overview(desk).campaigns
+    if not known:
+        st.title(words.t("Report"))
+        st.info(words.t("There is no campaign yet."), icon=":material/campaign:")
+        return
+    campaign_id = _chosen(desk, [c.campaign.id for c in known], {c.campaign.id: c.campaign.name for c in known})
+    head, parts = slot(260), slot(600)
+    with head.container():
+        seen = queries.report(desk, campaign_id)
+        live(partial(_head, campaign_id=campaign_id), desk, every=_beat(seen, seen.took_s, 1.0))
+    with parts.container():
+        if seen.figures is not None:
+            took_s = queries.details(desk, campaign_id).took_s
+            live(partial(_parts, campaign_id=campaign_id), desk, every=_beat(seen, took_s, DETAILS_EVERY_S))
+
+
+def _beat(seen: Report, took_s: float, at_least: float) -> float | None:
+    return max(at_least, round(took_s / BUSY)) if seen.is_moving else None
+
+
+def _chosen(desk: Desk, ids: list[CampaignId], names: dict[CampaignId, str]) -> CampaignId:
+    """A deep link to a campaign that is not in this account says so."""
+    asked = st.query_params.get("campaign", "")
+    wanted = CampaignId(int(asked)) if asked.isdigit() else ids[0]
+    if wanted not in names:
+        queries.report(desk, wanted)  # raises NotFound in the store's words
+    chosen = st.selectbox(
+        desk.words.t("Campaign"),
+        ids,
+        index=ids.index(wanted),
+        format_func=lambda i: names[i],
+        key=f"report_campaign_{wanted}",
+        label_visibility="collapsed",
+    )
+    if str(chosen) != asked:
+        st.query_params["campaign"] = str(chosen)
+    return chosen
+
+
+def _head(desk: Desk, campaign_id: CampaignId) -> None:
+    seen = queries.report(desk, campaign_id)
+    words = desk.words
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(plain(seen.campaign.name), width="content")
+        figures.state_badge(words, seen.campaign.state)
+    as_of(desk, seen.as_of)
+    controls.buttons(desk, seen.campaign, seen.balance)
+    if seen.figures is None:
+        _without_figures(desk, seen)
+        return
+    st.markdown(f"#### {verdict.sentence(words, seen, queries.usual(desk, campaign_id))}")
+    report_parts.advice(desk, seen)
+    report_parts.balance(desk, seen.figures)
+    report_parts.reactions(desk, seen.figures)
+
+
+def _parts(desk: Desk, campaign_id: CampaignId) -> None:
+    found = queries.details(desk, campaign_id)
+    left, right = st.columns(2, gap="large")
+    with left:
+        report_parts.curve(desk, found)
+    with right:
+        report_parts.links(desk, found)
+    report_parts.variants(desk, found)
+    report_parts.providers(desk, found)
+    report_parts.bounces(desk, found)
+    as_of(desk, found.as_of)
+
+
+def _without_figures(desk: Desk, seen: Report) -> None:
+    words = desk.words
+    if seen.balance.audience == 0:
+        st.info(words.t("Nobody has been planned yet: figures begin when the campaign leaves."),
+                icon=":material/event:")  # fmt: skip
+        return
+    report_parts.ops_balance(desk, seen.balance)
+    st.info(
+        words.t(
+            "Rates and curves come with the first build of the figures, which runs by itself within minutes;"
+            " `sillage metrics build` runs it now."
+        ),
+        icon=":material/hourglass_top:",
+    )
+
+
+show(report_page)

@@ -1,0 +1,88 @@
+"""The content part of the form: one version of the message, or two, each as the plain data that `parse_spec` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboards.shell import ASSETS, Desk
+from sillage.errors import BadInput
+from sillage.store.campaigns import Sender
+
+MJML, HTML = "MJML", "HTML"
+STARTER = (ASSETS / "starter.mjml").read_text("utf-8")
+MAX_SOURCE = 1_000_000
+
+
+def contents(desk: Desk) -> list[dict[str, Any]]:
+    """The message, and a second version of it for a share of the people where one is wanted."""
+    words = desk.words
+    two = st.toggle(words.t("Try a second version on a share of the people"), key="two")
+    if not two:
+        return [_content(desk, "A")]
+    share = st.slider(words.t("Share of version B, in per cent"), 1, 99, 50, key="share")
+    tabs = st.tabs([words.t("Version A"), words.t("Version B")])
+    versions = []
+    for tab, name, part in zip(tabs, ("A", "B"), (100 - share, share), strict=True):
+        with tab:
+            versions.append({**_content(desk, name), "share": part / 100})
+    return versions
+
+
+def _content(desk: Desk, name: str) -> dict[str, Any]:
+    words = desk.words
+    subject = st.text_input(
+        words.t("Subject"), key=f"subject_{name}",
+        help=words.t("Merge fields stand in double braces, with a default: {{ first_name | default: 'friend' }}"),
+    )  # fmt: skip
+    preheader = st.text_input(
+        words.t("Preheader"), key=f"preheader_{name}", help=words.t("What the inbox shows behind the subject.")
+    )
+    language = st.segmented_control(
+        words.t("Written in"), [MJML, HTML], default=MJML, required=True, key=f"language_{name}"
+    )
+    upload = st.file_uploader(
+        words.t("Take it from a file"), type=["mjml", "html", "htm"], key=f"upload_{name}", max_upload_size=1
+    )
+    held = f"source_{name}"
+    if upload is not None and st.session_state.get(f"taken_{name}") != upload.file_id:
+        st.session_state[f"taken_{name}"] = upload.file_id
+        st.session_state[held] = text_of(upload.getvalue(), upload.name)
+    st.session_state.setdefault(held, STARTER)
+    source = st.text_area(words.t("Content"), key=held, height=320)
+    return {"name": name, "subject": subject, "preheader": preheader, language.lower(): source}
+
+
+def text_of(raw: bytes, name: str) -> str:
+    """An uploaded source as text.
+
+    Raises: BadInput where it is too large or no UTF-8.
+    """
+    if len(raw) > MAX_SOURCE:
+        raise BadInput(f"{name} is larger than {MAX_SOURCE:,} bytes; take its pictures out", code="too_large")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise BadInput(f"{name} is not UTF-8: {exc}; save it as UTF-8", code="bad_encoding") from exc
+
+
+def spec(
+    *,
+    name: str,
+    kind: str,
+    sender: Sender,
+    include: list[str],
+    exclude: list[str],
+    variants: Sequence[Mapping[str, Any]],
+) -> dict[str, object]:
+    """A campaign as plain data, in the shape of campaign.toml."""
+    return {
+        "name": name.strip(),
+        "kind": kind,
+        "sender": {"name": sender.name, "email": sender.email, "reply_to": sender.reply_to},
+        "include": include,
+        "exclude": exclude,
+        "variants": [dict(variant) for variant in variants],
+    }

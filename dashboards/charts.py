@@ -1,0 +1,200 @@
+"""Charts: rows in, an Altair chart out, nothing else. Titles are sentences of the page, not of the chart.
+
+Colours are places in the theme's list (see .streamlit/config.toml), so that light and dark each have their own. Data
+is named, so that a live chart is given new rows and not drawn anew. The menu of each saves it as PNG or SVG, and the
+toolbar shows its rows and saves them as CSV.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from dashboards.words import Words
+
+Row = dict[str, Any]
+
+# Places in the theme's list of colours.
+WAKE, SEA, AMBER, CORAL, SLATE, MIST, PLUM = range(7)
+_PLACES = ("wake", "sea", "amber", "coral", "slate", "mist", "plum")
+_ROWS = "rows"
+_ROW_HEIGHT = 34
+_BAR = 18
+
+STATE_PLACES = {
+    "accepted": WAKE,
+    "waiting": MIST,
+    "refused": CORAL,
+    "in_doubt": AMBER,
+    "suppressed": SLATE,
+    "skipped": SEA,
+    "failed": PLUM,
+}
+
+
+def balance_bar(rows: Sequence[Row], words: Words) -> alt.Chart:
+    """The balance sheet as one bar. Rows: state, label, count; their counts add up to the audience."""
+    ordered = [
+        {**row, "order": number, "place": _PLACES[STATE_PLACES[row["state"]]]} for number, row in enumerate(rows)
+    ]
+    chart: alt.Chart = (
+        alt.Chart(alt.NamedData(name=_ROWS))
+        .mark_bar(height=28, cornerRadius=2)
+        .encode(
+            x=alt.X("count:Q", stack="zero", axis=None, scale=alt.Scale(nice=False)),
+            color=_colour(),
+            order=alt.Order("order:Q"),
+            tooltip=[
+                alt.Tooltip("label:N", title=words.t("State")),
+                alt.Tooltip("count:Q", format=",d", title=words.t("People")),
+            ],
+        )
+        .properties(height=44, **_data(ordered, words))
+    )
+    return chart
+
+
+def funnel(rows: Sequence[Row], words: Words) -> alt.LayerChart:
+    """Bars one below the other. Rows: label, count, text (the count and its rate, formatted), place."""
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
+        x=alt.X(
+            "count:Q",
+            title=words.t("people"),
+            axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1),
+            scale=_from_zero(rows, "count", 1.3),
+        ),
+    )
+    bars = base.mark_bar(height=_BAR, cornerRadiusEnd=3).encode(
+        color=_colour(),
+        tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=words.t("People"))],
+    )
+    texts = base.mark_text(align="left", dx=6, fontSize=13).encode(text="text:N", color=_colour("ink"))
+    return _layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
+
+
+def curve(rows: Sequence[Row], words: Words, *, unit: str) -> alt.LayerChart:
+    """Totals over time. Rows: elapsed (in `unit`, a word), total, label, place, is_last."""
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+        x=alt.X(
+            "elapsed:Q",
+            title=words.t("%(unit)s since the first message left", unit=unit),
+            scale=_from_zero(rows, "elapsed", 1.15),
+        ),
+        y=alt.Y("total:Q", title=words.t("people"), axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)),
+        color=_colour(),
+        detail="label:N",
+    )
+    lines = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(
+        tooltip=[
+            alt.Tooltip("label:N", title=" "),
+            alt.Tooltip("total:Q", format=",d", title=words.t("People")),
+            alt.Tooltip("elapsed:Q", format=".1f", title=unit),
+        ]
+    )
+    ends = base.transform_filter("datum.is_last").mark_text(align="left", dx=5, fontSize=13).encode(text="label:N")
+    return _layered((lines, ends), 260, rows, words)
+
+
+def ranked(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
+    """Bars by size. Rows: label, count, text, place."""
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, ticks=False, domain=False)),
+        x=alt.X(
+            "count:Q",
+            title=title,
+            axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1),
+            scale=_from_zero(rows, "count", 1.7),
+        ),
+    )
+    bars = base.mark_bar(height=_BAR, cornerRadiusEnd=3).encode(
+        color=_colour(),
+        tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)],
+    )
+    texts = base.mark_text(align="left", dx=6, fontSize=13).encode(text="text:N", color=_colour("ink"))
+    return _layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
+
+
+def intervals(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
+    """Rates with their 95 % intervals. Rows: label, rate, low, high (shares of one), text."""
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False))
+    )
+    axis = alt.X("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(zero=False, padding=24))
+    spans = base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=axis, x2="high:Q", color=_colour())
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x="rate:Q", color=_colour(), tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)]
+    )
+    return _layered((spans, points), alt.Step(_ROW_HEIGHT), _in_wake(rows), words)
+
+
+def health(rows: Sequence[Row], limits: Sequence[Row], words: Words) -> alt.LayerChart:
+    """A rate by day against its thresholds, drawn as lines with their names.
+
+    Rows: day (its label), rate (a share of one, or None), text. Limits: at (a share), label, place.
+    """
+    days = alt.X(
+        "day:O",
+        sort=None,
+        title=None,
+        axis=alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=12, ticks=False),
+    )
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(x=days)
+    rate = alt.Y("rate:Q", title=None, axis=alt.Axis(format=".1~%", tickCount=4), scale=alt.Scale(domainMin=0))
+    line = base.mark_line(strokeWidth=2.2).encode(y=rate, color=_colour())
+    points = base.mark_point(filled=True, size=42, opacity=1).encode(
+        y=rate,
+        color=_colour(),
+        tooltip=[alt.Tooltip("day:N", title=" "), alt.Tooltip("text:N", title=words.t("Rate"))],
+    )
+    rules = alt.Chart(alt.InlineData(values=list(limits)))
+    drawn = rules.mark_rule(strokeDash=[5, 4], strokeWidth=1.4).encode(y=alt.Y("at:Q"), color=_colour())
+    names = rules.mark_text(align="left", baseline="bottom", dx=2, dy=-3, fontSize=12).encode(
+        y=alt.Y("at:Q"), x=alt.value(0), text="label:N", color=_colour()
+    )
+    return _layered((drawn, names, line, points), 170, _in_wake(rows), words)
+
+
+def place(number: int) -> str:
+    """The name of a place in the theme's list of colours, as rows carry it."""
+    return _PLACES[number]
+
+
+def _in_wake(rows: Sequence[Row]) -> list[Row]:
+    """All rows in the colour of the main series."""
+    return [{**row, "place": _PLACES[WAKE]} for row in rows]
+
+
+def _colour(field: str = "place") -> alt.Color:
+    # A domain without a range: the theme's colours are taken in this order. Series are named on the line or the bar.
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(_PLACES)), legend=None)
+
+
+def _from_zero(rows: Sequence[Row], field: str, room: float) -> alt.Scale:
+    """From nought to a round number, with room for the words at the end of the longest bar or line.
+
+    Round, so that the chart stands still while its rows move.
+    """
+    top = max((float(row[field]) for row in rows), default=0.0) * room
+    step = 10.0 ** math.floor(math.log10(top)) if top > 0 else 1.0
+    return alt.Scale(domainMin=0, domainMax=math.ceil(top / step * 4) * step / 4 or 1.0, nice=False)
+
+
+def _layered(layers: Sequence[alt.Chart], height: Any, rows: Sequence[Row], words: Words) -> alt.LayerChart:
+    return alt.LayerChart(layer=list(layers), height=height, **_data(rows, words))
+
+
+def _data(rows: Sequence[Row], words: Words) -> dict[str, Any]:
+    decimal, thousands = words.separators
+    number = {"decimal": decimal, "thousands": thousands, "grouping": [3], "currency": ["", "€"], "percent": "\u00a0%"}
+    # Saving is ours; sending the rows to somebody's editor is not.
+    actions = {"export": True, "source": False, "compiled": False, "editor": False}
+    return {
+        # Words beside bars need a colour of the theme too: its slate can be read on both grounds.
+        "datasets": {_ROWS: [{**row, "ink": _PLACES[SLATE]} for row in rows]},
+        "config": {"locale": {"number": number}},
+        "usermeta": {"embedOptions": {"actions": actions}},
+    }

@@ -1,0 +1,74 @@
+"""What a person may do to a campaign, as buttons that say what they do; what can't be undone asks with the number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+import streamlit as st
+
+from dashboards.progress import handed_over
+from dashboards.shell import Desk
+from dashboards.words import plain
+from sillage.campaign import schedule as moves
+from sillage.domain.campaign import CampaignState as S
+from sillage.store.campaigns import Balance, Campaign
+
+MAY_PAUSE = (S.SENDING, S.WAITING)
+MAY_CANCEL = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
+
+
+def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
+    """Those that the campaign's state allows, side by side. Raises what the move raises: the boundary says it."""
+    words, key = desk.words, f"campaign-{campaign.id}"
+    left = balance.audience - handed_over(balance)
+    with st.container(horizontal=True):
+        if campaign.state in MAY_PAUSE and st.button(
+            words.t("Pause"), icon=":material/pause:", key=f"pause-{key}", help=words.t("Stops within a second.")
+        ):
+            _move(desk, lambda conn: moves.pause(conn, desk.account_id, campaign.id, reason=words.t("by hand")))
+        if campaign.state is S.PAUSED:
+            with st.popover(words.t("Resume"), icon=":material/play_arrow:", key=f"ask-resume-{key}"):
+                st.write(words.n("Go on with %(name)s? %(count)s person waits for it.",
+                                 "Go on with %(name)s? %(count)s people wait for it.", left,
+                                 name=plain(campaign.name)))  # fmt: skip
+                if st.button(words.n("Send to %(count)s person", "Send to %(count)s people", left),
+                             key=f"resume-{key}", type="primary"):  # fmt: skip
+                    _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id))
+        if (
+            campaign.state is S.DRAFT
+            and campaign.send_at is None
+            and st.button(
+                words.t("Send now"), icon=":material/send:", key=f"now-{key}", help=words.t("Planned within a minute.")
+            )
+        ):
+            _move(desk, lambda conn: moves.schedule(conn, desk.account_id, campaign.id, send_at=desk.now()))
+        if campaign.state is S.HELD and st.button(
+            words.t("Send now after all"), icon=":material/send:", key=f"held-{key}"
+        ):
+            _move(desk, lambda conn: moves.schedule(conn, desk.account_id, campaign.id, send_at=desk.now()))
+        if campaign.state in MAY_CANCEL:
+            with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
+                st.write(_cancel_question(desk, campaign, balance, left))
+                if st.button(words.t("Cancel it for good"), key=f"cancel-{key}", type="primary"):
+                    _move(desk, lambda conn: moves.cancel(conn, desk.account_id, campaign.id))
+
+
+def _cancel_question(desk: Desk, campaign: Campaign, balance: Balance, left: int) -> str:
+    words, name = desk.words, plain(campaign.name)
+    if not balance.audience:
+        return words.t("Cancel %(name)s? Nobody has got it, and nobody will. This can't be undone.", name=name)
+    return words.n(
+        "Cancel %(name)s? %(count)s person has not got it yet and never will. This can't be undone.",
+        "Cancel %(name)s? %(count)s people have not got it yet and never will. This can't be undone.",
+        left,
+        name=name,
+    )
+
+
+def _move(desk: Desk, move: Callable[[sa.Connection], object]) -> None:
+    """One move in one transaction, and the page anew."""
+    with desk.store.write() as conn:
+        move(conn)
+    st.cache_data.clear()
+    st.rerun(scope="app")

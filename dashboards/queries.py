@@ -1,0 +1,327 @@
+"""What the pages ask of ops, lake and marts: cached, shared by all who look, and nothing is drawn here.
+
+Rates come from dbt's views and tables as they are. A look takes its time before it asks, so that what is shown is at
+least as new as it says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+import streamlit as st
+
+from dashboards.shell import Desk, scope
+from sillage.campaign.audience import audience_of
+from sillage.domain.campaign import CampaignState
+from sillage.domain.ids import CampaignId
+from sillage.domain.segment import as_json, parse_tree
+from sillage.errors import NotFound, SillageError
+from sillage.store import campaigns, segments
+from sillage.store.campaigns import Balance, Campaign, Sender, Variant
+from sillage.store.targets import target_of
+
+# Live parts beat once a second. An answer that took 0.3 s must be gone by the next beat all the same, or each second
+# beat would show the old one: measured, 0.9 s here cost a whole second of delay.
+LIVE_S = 0.5
+DETAILS_S = 2.0
+CALM_S = 15.0
+RUNNING = frozenset(
+    {CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.SENDING, CampaignState.WAITING, CampaignState.PAUSED}
+)
+NEXT = frozenset({CampaignState.SCHEDULED, CampaignState.DRAFT})
+# Opens and clicks come for days after a campaign has closed; after that its page stands still.
+ECHO = timedelta(days=7)
+USUAL_OF = 5
+
+Row = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A campaign with its balance and, where there are figures, its rates."""
+
+    campaign: Campaign
+    balance: Balance
+    figures: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All campaigns of an account at one moment."""
+
+    as_of: datetime
+    campaigns: list[Listed]
+    has_marts: bool
+
+    def in_states(self, states: frozenset[CampaignState]) -> list[Listed]:
+        """Those in some states, as listed (the newest first)."""
+        return [c for c in self.campaigns if c.campaign.state in states]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One campaign at one moment. `figures` is None until the marts were built for the first time."""
+
+    as_of: datetime
+    campaign: Campaign
+    balance: Balance
+    figures: Row | None
+    alerts: list[Row]
+    took_s: float
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether more is to come: it runs, or it ended so lately that its echo still comes in."""
+        closed = self.campaign.closed_at
+        return closed is None or self.as_of - closed < ECHO
+
+
+def _cached(ttl: float, *, waits: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """One answer for all who ask the same of the same desk within `ttl` seconds.
+
+    Without `waits` an old answer, which says as of when it is, is given once more while a new one is asked for
+    beside the page: a slow look then never holds up a quick one.
+    """
+    return st.cache_data(
+        ttl=ttl,
+        show_spinner=False,
+        hash_funcs={Desk: scope},
+        max_entries=200,
+        refresh_mode="foreground" if waits else "background",
+    )
+
+
+def _ask(desk: Desk, sql: str, *params: object) -> list[Row]:
+    """Rows of lake and marts for this account, whose id is always the first value; none where nothing is built yet."""
+    try:
+        return desk.reader.query(sql, [desk.account_id, *params])
+    except NotFound:
+        return []
+
+
+@_cached(LIVE_S)
+def overview(desk: Desk) -> Overview:
+    """All campaigns: the running ones with live figures, the others with those of the last build."""
+    now = desk.now()
+    with desk.store.read() as conn:
+        found = campaigns.listed(conn, desk.account_id)
+        balances = {c.id: campaigns.balance(conn, desk.account_id, c.id) for c in found}
+    figures = dict(performance(desk))
+    has_marts = bool(figures) or bool(marts_as_of(desk))
+    running = [int(c.id) for c in found if c.state in RUNNING]
+    if running and has_marts:
+        # Ids are our own integers, and as literals they are pushed below the view's grouping.
+        ids = ", ".join(map(str, running))
+        rows = _ask(desk, f"select * from marts.live_campaign where account_id = ? and campaign_id in ({ids})")
+        figures |= {row["campaign_id"]: row for row in rows}
+    return Overview(now, [Listed(c, balances[c.id], figures.get(c.id)) for c in found], has_marts)
+
+
+@_cached(CALM_S)
+def performance(desk: Desk) -> dict[int, Row]:
+    """Each campaign's figures of the last build."""
+    rows = _ask(desk, "select * from marts.fct_campaign_performance where account_id = ?")
+    return {row["campaign_id"]: row for row in rows}
+
+
+@_cached(CALM_S)
+def marts_as_of(desk: Desk) -> Row | None:
+    """How far the last build has read, or None before the first."""
+    try:
+        rows = desk.reader.query("select * from marts.as_of")
+    except NotFound:
+        return None
+    return rows[0] if rows else None
+
+
+@_cached(CALM_S)
+def alerts(desk: Desk) -> list[Row]:
+    """Thresholds that are passed, critical ones first, each with its campaign's name."""
+    return _ask(
+        desk,
+        """
+        select alerts.*, campaigns.campaign_name
+        from marts.alerts as alerts
+        left join marts.dim_campaign as campaigns on alerts.campaign_id = campaigns.campaign_id
+        where alerts.account_id = ?
+        order by alerts.level, alerts.measured_value / alerts.critical_at desc
+        """,
+    )
+
+
+@_cached(CALM_S)
+def health(desk: Desk, days: int = 30) -> list[Row]:
+    """The account's figures by day, of the last days that had any, in their order."""
+    since: date = desk.words.here(desk.now()).date() - timedelta(days=days)
+    return _ask(
+        desk,
+        """
+        select * from marts.fct_daily_account_health where account_id = ? and activity_date >= ?
+        order by activity_date
+        """,
+        since,
+    )
+
+
+@_cached(CALM_S)
+def thresholds(desk: Desk) -> dict[str, Row]:
+    """The thresholds of whole campaigns or, where there is none, of the account, by metric."""
+    rows = _ask(
+        desk,
+        """
+        select thresholds.* replace (
+            coalesce(overrides.warn_at, thresholds.warn_at) as warn_at,
+            coalesce(overrides.critical_at, thresholds.critical_at) as critical_at
+        )
+        from marts.dim_account as accounts
+        cross join marts.reference.thresholds as thresholds
+        left join marts.reference.threshold_overrides as overrides
+            on accounts.account_slug = overrides.account_slug and thresholds.metric = overrides.metric
+            and thresholds.scope = overrides.scope and thresholds.window_name = overrides.window_name
+        where accounts.account_id = ? and thresholds.scope in ('campaign', 'account')
+        order by thresholds.scope = 'campaign' and thresholds.window_name = 'campaign'
+        """,
+    )
+    return {row["metric"]: row for row in rows}
+
+
+@_cached(CALM_S)
+def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
+    """The middle half of the click rates of the account's other closed campaigns; None below five of them."""
+    rows = _ask(
+        desk,
+        f"""
+        select count(*) as campaign_count, quantile_cont(click_rate, 0.25) as click_rate_low,
+            quantile_cont(click_rate, 0.75) as click_rate_high
+        from marts.fct_campaign_performance
+        where account_id = ? and campaign_id <> ? and is_closed and click_rate is not null
+        having count(*) >= {USUAL_OF}
+        """,
+        campaign_id,
+    )
+    return rows[0] if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The parts of a campaign at one moment, each a list of rows of its view, and the whole beside them."""
+
+    as_of: datetime
+    campaign: Campaign
+    whole: list[Row]
+    variants: list[Row]
+    providers: list[Row]
+    bounces: list[Row]
+    links: list[Row]
+    curve: list[Row]
+    took_s: float
+
+
+_WHOLE = "select * from marts.live_campaign where account_id = ? and campaign_id = ?"
+_LIVE = {
+    "whole": _WHOLE,
+    "variants": "select * from marts.live_variant where account_id = ? and campaign_id = ? order by variant_id",
+    "providers": "select * from marts.live_provider where account_id = ? and campaign_id = ? order by sent_count desc",
+    "bounces": """
+        select bounce_class, bounce_reason, sum(bounced_count)::bigint as bounced_count,
+            sum(contradicted_bounce_count)::bigint as contradicted_bounce_count
+        from marts.live_bounces where account_id = ? and campaign_id = ? group by all order by bounced_count desc
+        """,
+    "links": "select * from marts.live_links where account_id = ? and campaign_id = ? order by clicker_count desc",
+    "curve": "select * from marts.live_curve where account_id = ? and campaign_id = ? order by minute_at",
+}
+
+
+@_cached(LIVE_S)
+def report(desk: Desk, campaign_id: CampaignId) -> Report:
+    """A campaign as a whole, as of now.
+
+    Raises: NotFound.
+    """
+    now, started = desk.now(), time.monotonic()
+    with desk.store.read() as conn:
+        campaign = campaigns.get(conn, desk.account_id, campaign_id)
+        balance = campaigns.balance(conn, desk.account_id, campaign_id)
+    whole = _ask(desk, _WHOLE, campaign_id)
+    mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
+    figures = whole[0] if whole else None
+    return Report(now, campaign, balance, figures, mine, time.monotonic() - started)
+
+
+@_cached(DETAILS_S, waits=False)
+def details(desk: Desk, campaign_id: CampaignId) -> Details:
+    """A campaign's parts, as of now: six views, so they are asked less often than the whole.
+
+    Raises: NotFound.
+    """
+    now, started = desk.now(), time.monotonic()
+    with desk.store.read() as conn:
+        campaign = campaigns.get(conn, desk.account_id, campaign_id)
+    parts = {name: _ask(desk, sql, campaign_id) for name, sql in _LIVE.items()}
+    return Details(now, campaign, **parts, took_s=time.monotonic() - started)
+
+
+@_cached(CALM_S)
+def variants(desk: Desk, campaign_id: CampaignId) -> dict[int, tuple[Variant, dict[int, str]]]:
+    """A campaign's variants by id, each with where its links lead, by number."""
+    with desk.store.read() as conn:
+        found = campaigns.variants_of(conn, desk.account_id, campaign_id)
+        targets = {v.id: target_of(conn, v.id) for v in found}
+    return {v.id: (v, target.links if (target := targets[v.id]) else {}) for v in found}
+
+
+@_cached(CALM_S)
+def senders(desk: Desk) -> list[Sender]:
+    """The account's senders."""
+    with desk.store.read() as conn:
+        return campaigns.senders_of(conn, desk.account_id)
+
+
+@_cached(5.0)
+def segment_sizes(desk: Desk) -> list[tuple[str, Any, int | None]]:
+    """Each segment's name, tree (plain data) and size; None where it can't be counted."""
+    with desk.store.read() as conn:
+        found = segments.listed(conn, desk.account_id)
+    with audience_of(desk.store, desk.account_id) as audience:
+        return [(s.name, as_json(s.tree), _count(audience, s.tree)) for s in found]
+
+
+def _count(audience: Any, tree: Any) -> int | None:
+    try:
+        return int(audience.count(tree))
+    except SillageError:
+        return None
+
+
+@_cached(2.0)
+def segment_size(desk: Desk, tree: Any) -> int:
+    """How many contacts a tree (plain data) has.
+
+    Raises: BadInput.
+    """
+    parsed = parse_tree(tree)
+    with audience_of(desk.store, desk.account_id) as audience:
+        return audience.count(parsed)
+
+
+@_cached(2.0)
+def audience_size(
+    desk: Desk, include: tuple[str, ...], exclude: tuple[str, ...], kind: str
+) -> tuple[int, dict[str, int]]:
+    """How many people a campaign would go to now, and who would be left out, by reason.
+
+    Raises: NotFound.
+    """
+    with desk.store.read() as conn:
+        wanted = [segments.by_name(conn, desk.account_id, name).tree for name in include]
+        unwanted = [segments.by_name(conn, desk.account_id, name).tree for name in exclude]
+    with audience_of(desk.store, desk.account_id) as audience:
+        members = audience.members(wanted, unwanted, kind=kind, now=desk.now())
+    reasons = dict(members["left_out"].drop_nulls().value_counts().iter_rows())
+    return members["left_out"].null_count(), reasons

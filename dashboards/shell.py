@@ -1,0 +1,228 @@
+"""The frame around every page: who looks at what, in which language, and what is said when something goes wrong.
+
+A page runs alone as well as inside `main.py` (its test does the former), so it asks everything of here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import streamlit as st
+import structlog
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitAPIException
+
+from dashboards.words import Words, plain
+from sillage.domain.ids import AccountId
+from sillage.errors import BadInput, NotFound, SillageError, TransientError
+from sillage.i18n import language_of
+from sillage.lake.reader import Reader
+from sillage.settings import Settings
+from sillage.store import accounts
+from sillage.store.accounts import Account
+from sillage.store.database import Store
+from sillage.store.migrate import upgrade
+
+ASSETS = Path(__file__).parent / "assets"
+PAGES = Path(__file__).parent / "app_pages"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a page works with: one installation, one account, one reader's words."""
+
+    settings: Settings
+    store: Store
+    reader: Reader
+    account: Account
+    words: Words
+
+    @property
+    def account_id(self) -> AccountId:
+        """Whose rows are looked at: every query is scoped by it."""
+        return self.account.id
+
+    def now(self) -> datetime:
+        """Business time."""
+        return self.settings.clock.now()
+
+
+def scope(desk: Desk) -> tuple[str, str, int, str]:
+    """What tells one desk from another for a cache: the installation, the account and how it looks at it."""
+    return desk.settings.database_url, str(desk.settings.data_dir), desk.account.id, desk.account.timezone
+
+
+def _installation(settings: Settings) -> tuple[str, str]:
+    return settings.database_url, str(settings.data_dir)
+
+
+@st.cache_resource(show_spinner=False, hash_funcs={Settings: _installation})
+def _open(settings: Settings) -> tuple[Store, Reader]:
+    """One store and one reader for all who look: opening them costs more than asking them."""
+    store = Store(settings.database_url)
+    upgrade(store)
+    return store, Reader(settings)
+
+
+def language() -> str:
+    """The reader's language: of the address, else as chosen before, else the account's, else English."""
+    chosen = st.query_params.get("lang") or st.session_state.get("language")
+    return language_of(chosen) if chosen else str(st.session_state.get("account_language", "en"))
+
+
+def installation() -> tuple[Settings, Store, Reader]:
+    """Raises: BadInput where the settings are wrong."""
+    settings = Settings.load()
+    return settings, *_open(settings)
+
+
+def chosen_account(store: Store) -> Account | None:
+    """The account of the address, or the one looked at before, or the only one; None where there is none yet.
+
+    Raises: NotFound; BadInput where there are several and none is named.
+    """
+    slug = st.query_params.get("account") or st.session_state.get("account")
+    with store.read() as conn:
+        if slug:
+            return accounts.by_slug(conn, slug)
+        try:
+            return accounts.only_account(conn)
+        except BadInput as exc:
+            if exc.code == "no_account":
+                return None
+            raise
+
+
+def remember(account: Account | None) -> None:
+    """Keep language and account in the session and in the address: going to another page empties the address."""
+    if account is not None:
+        st.session_state["account_language"] = language_of(account.locale)
+        st.session_state["account"] = account.slug
+    if "lang" in st.query_params:
+        st.session_state["language"] = language_of(st.query_params["lang"])
+
+
+def greet() -> Words:
+    """The reader's words before any page is drawn; what is wrong here is said by the page."""
+    with suppress(SillageError):
+        remember(chosen_account(installation()[1]))
+    return Words(language())
+
+
+def show(draw: Callable[[Desk], None]) -> None:
+    """Draw a page, whatever happens: no trace ever reaches it."""
+    with boundary(Words(language())):
+        settings, store, reader = installation()
+        try:
+            account = chosen_account(store)
+        except (BadInput, NotFound) as exc:
+            say(exc, Words(language()))
+            _ask_for_account(Words(language()))
+            return
+        remember(account)
+        words = Words(language(), account.timezone if account else "UTC")
+        st.html(ASSETS / "figures.css")
+        if account is None:
+            st.header(words.t("There is no account yet"))
+            st.write(words.t("An account holds contacts, campaigns and their figures. Make the first one."))
+            link(words.t("Make an account"), "account", icon=":material/add:")
+            return
+        with boundary(words):
+            draw(Desk(settings, store, reader, account, words))
+
+
+def _ask_for_account(words: Words) -> None:
+    """Accounts are not listed to people who may be of one alone: they know its name."""
+    name = st.text_input(words.t("Name of your account"))
+    if name:
+        st.session_state["account"] = st.query_params["account"] = name.strip()
+        st.rerun()
+
+
+def live(draw: Callable[[Desk], None], desk: Desk, *, every: float | None = 1.0) -> None:
+    """Draw a part that draws itself again each `every` seconds, and only itself; None: once."""
+
+    def guarded() -> None:
+        with boundary(desk.words):
+            draw(desk)
+
+    of = draw.func if isinstance(draw, partial) else draw
+    guarded.__qualname__ = f"{of.__module__}.{of.__qualname__}"
+    st.fragment(guarded, run_every=every)()
+
+
+@contextmanager
+def boundary(words: Words) -> Iterator[None]:
+    """Say what happened and what to do; the trace goes to the log, under a number that the page names too."""
+    try:
+        yield
+    except SillageError as exc:
+        say(exc, words)
+    except Exception:
+        # The last fence before a person: whatever it is, they get words, and we get the trace.
+        reference = uuid4().hex[:8]
+        log.exception("page.failed", reference=reference)
+        st.error(
+            words.t(
+                "This part of the page could not be drawn. Load it again; if it stays, look for %(reference)s in the"
+                " log of the pages.",
+                reference=reference,
+            ),
+            icon=":material/error:",
+        )
+
+
+def say(exc: SillageError, words: Words) -> None:
+    """An error on purpose, as words: what kind it is in the reader's language, then what was said of the thing."""
+    if isinstance(exc, TransientError):
+        head, icon = words.t("Not now. It may work in a moment."), ":material/hourglass_top:"
+    elif isinstance(exc, NotFound):
+        head, icon = words.t("There is no such thing in this account."), ":material/search_off:"
+    else:
+        head, icon = words.t("That can't be done like this. Nothing was changed."), ":material/block:"
+    st.error(f"{head}\n\n{plain(str(exc))}", icon=icon)
+
+
+def link(label: str, page: str, *, icon: str | None = None, params: Mapping[str, str] | None = None) -> None:
+    """A link to another page of ours that keeps language and account."""
+    query = _kept(params)
+    try:
+        st.page_link(PAGES / f"{page}.py", label=label, icon=icon, query_params=query)
+    except (StreamlitAPIException, KeyError):
+        # Alone, without main.py around it, a page knows no other page.
+        st.markdown(f"[{label}]({page}?{urlencode(query)})")
+
+
+def go(label: str, page: str, params: Mapping[str, str] | None = None) -> None:
+    """Leave for another page of ours, or link to it where there is nothing to leave for."""
+    st.cache_data.clear()
+    try:
+        st.switch_page(PAGES / f"{page}.py", query_params=_kept(params))
+    except (StreamlitAPIException, KeyError):
+        link(label, page, params=params)
+
+
+def _kept(params: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {key: st.query_params[key] for key in ("lang", "account") if key in st.query_params}
+    return {**kept, **(params or {})}
+
+
+def slot(height: int) -> DeltaGenerator:
+    """A place that shows the shape of what comes until it is there."""
+    place = st.empty()
+    place.skeleton(height=height)
+    return place
+
+
+def as_of(desk: Desk, moment: datetime | None) -> None:
+    """Say as of when the figures are, to the second."""
+    st.caption(desk.words.t("as of %(moment)s", moment=desk.words.second(moment)))

@@ -1,0 +1,1 @@
+"""Audiences and deliveries of campaigns."""

@@ -1,0 +1,1 @@
+"""Contact files on their way from the inbox into ops."""

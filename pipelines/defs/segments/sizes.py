@@ -1,0 +1,68 @@
+"""How large saved segments are, and what is odd about how that changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from pipelines.ops import every_account
+from sillage.campaign.audience import audience_of
+from sillage.store import segments
+from sillage.store.database import Store
+
+NIGHT = timedelta(hours=12)
+SMALLEST = 100
+"""A segment of fewer people may well double."""
+Sizes = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """The sizes of all segments, by account and name, at a moment of business time."""
+
+    at: datetime
+    sizes: Sizes
+
+    def flat(self) -> dict[str, int]:
+        """Sizes by `account / segment`."""
+        return {f"{account} / {name}": n for account, all_ in self.sizes.items() for name, n in all_.items()}
+
+
+def count_all(store: Store) -> Sizes:
+    """How many contacts each saved segment of each account has now."""
+    sizes: Sizes = {}
+    with store.read() as conn:
+        saved = [(account, segments.listed(conn, account.id)) for account in every_account(conn)]
+    for account, listed in saved:
+        with audience_of(store, account.id) as audience:
+            sizes[account.slug] = {segment.name: audience.count(segment.tree) for segment in listed}
+    return sizes
+
+
+def history(instance: dg.DagsterInstance, key: dg.AssetKey, limit: int) -> list[Sized]:
+    """What was counted before, the newest first."""
+    records = instance.fetch_materializations(key, limit=limit).records
+    return [_read(r.asset_materialization.metadata) for r in records if r.asset_materialization]
+
+
+def _read(metadata: Mapping[str, Any]) -> Sized:
+    return Sized(datetime.fromisoformat(metadata["counted_at"].value), metadata["sizes"].value)
+
+
+def night_before(newest: Sized, earlier: Sequence[Sized]) -> Sized | None:
+    """The newest count that is a night older; `earlier`: the newest first."""
+    return next((e for e in earlier if newest.at - e.at >= NIGHT), None)
+
+
+def doubled(before: Sized, after: Sized) -> dict[str, tuple[int, int]]:
+    """Segments that have more than twice the people they had, with both sizes; small and new ones are none of them."""
+    was = before.flat()
+    return {
+        name: (was[name], n) for name, n in after.flat().items() if was.get(name, 0) * 2 < n and _is_large(was, name, n)
+    }
+
+
+def _is_large(was: Mapping[str, int], name: str, size: int) -> bool:
+    return name in was and size - was[name] >= SMALLEST

@@ -1,0 +1,88 @@
+"""Accounts and their senders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sillage.settings import Settings
+from sillage.store import accounts, campaigns
+from sillage.store.database import Store
+from sillage.store.migrate import upgrade
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+def open_store(settings: Settings) -> Store:
+    """ops, brought to this version's schema."""
+    store = Store(settings.database_url)
+    upgrade(store)
+    return store
+
+
+@app.command()
+def create(
+    slug: str,
+    *,
+    name: Annotated[str, typer.Option(help="As people know it.")],
+    legal_name: Annotated[str, typer.Option(help="Shown in each commercial mail; without it nothing is sent.")] = "",
+    postal_address: Annotated[str, typer.Option(help="Shown in each commercial mail.")] = "",
+    locale: Annotated[str, typer.Option(help="fr or en: the language of its mails and public pages.")] = "fr",
+    timezone: Annotated[str, typer.Option()] = "Europe/Paris",
+) -> None:
+    """Make an account.
+
+    Example: sillage account create maison --name "Maison Sillage" --legal-name "Maison Sillage SAS"
+    --postal-address "1 quai du Port, 29200 Brest"
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    with store.write() as conn:
+        account = accounts.create(
+            conn, slug, name, created_at=settings.clock.now(), legal_name=legal_name, postal_address=postal_address,
+            locale=locale, timezone=timezone,
+        )  # fmt: skip
+    typer.echo(f"account {account.slug} made")
+
+
+@app.command()
+def set_identity(
+    *,
+    legal_name: Annotated[str, typer.Option(help="The name in law of who sends.")],
+    postal_address: Annotated[str, typer.Option(help="Where they can be written to.")],
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+) -> None:
+    """Say who sends an account's mail; without it nothing is scheduled.
+
+    Example: sillage account set-identity --legal-name "Maison SAS" --postal-address "1 quai du Port, 29200 Brest"
+    """
+    store = open_store(Settings.load())
+    with store.write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        accounts.set_identity(conn, owner.id, legal_name=legal_name, postal_address=postal_address)
+    typer.echo(f"account {owner.slug}: its mails now say {legal_name}, {postal_address}")
+
+
+@app.command()
+def add_sender(
+    email: str,
+    *,
+    name: Annotated[str, typer.Option(help="The name that readers see.")],
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+    reply_to: Annotated[str | None, typer.Option()] = None,
+    verified: Annotated[bool, typer.Option("--verified", help="You declare that this address is yours.")] = False,
+) -> None:
+    """Add a sender to an account.
+
+    Example: sillage account add-sender news@maison.example --name "Maison Sillage" --verified
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    now = settings.clock.now()
+    with store.write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        campaigns.add_sender(
+            conn, owner.id, name, email, now=now, reply_to=reply_to, verified_at=now if verified else None
+        )
+    typer.echo(f"sender {name} <{email}> added to {owner.slug}")

@@ -1,0 +1,161 @@
+"""Campaigns: make, schedule, plan, pause, resume, cancel, look at."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+
+from sillage.campaign import schedule as moves
+from sillage.campaign.create import create_campaign, read_folder
+from sillage.campaign.plan import plan_campaign
+from sillage.commands.account import open_store
+from sillage.errors import BadInput
+from sillage.settings import Settings
+from sillage.store import accounts, campaigns
+from sillage.store.accounts import Account
+from sillage.store.campaigns import Campaign
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+AccountOption = Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")]
+
+
+def _find(conn: sa.Connection, account: str | None, name: str) -> tuple[Account, Campaign]:
+    owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+    return owner, campaigns.by_name(conn, owner.id, name)
+
+
+@app.command()
+def create(folder: Path, *, account: AccountOption = None) -> None:
+    """Make a draft from a folder that holds campaign.toml and its MJML or HTML files.
+
+    Example: sillage campaign create data/demo/campaign
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    spec = read_folder(folder)
+    with store.write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        campaign_id = create_campaign(conn, settings, owner, spec, now=settings.clock.now())
+    typer.echo(f"campaign {spec.name!r} made as a draft (number {campaign_id})")
+
+
+@app.command()
+def schedule(
+    name: str,
+    *,
+    at: Annotated[str | None, typer.Option(help="When, as 2026-11-24T10:00:00Z, or now.")] = None,
+    account: AccountOption = None,
+) -> None:
+    """Schedule a draft.
+
+    Example: sillage campaign schedule "November news" --at now
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    moment = _moment(at, settings)
+    with store.write() as conn:
+        owner, campaign = _find(conn, account, name)
+        when = moves.schedule(conn, owner.id, campaign.id, send_at=moment)
+    typer.echo(f"campaign {name!r} leaves at {when:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@app.command()
+def plan(name: str, *, account: AccountOption = None) -> None:
+    """Freeze the audience of a scheduled campaign.
+
+    Example: sillage campaign plan "November news"
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    with store.read() as conn:
+        owner, campaign = _find(conn, account, name)
+    with typer.progressbar(length=1, label="planning") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        planned = plan_campaign(store, settings, owner.id, campaign.id, progress=show)
+    for variant, count in sorted(planned.by_variant.items()):
+        typer.echo(f"{variant}: {count:,} people")
+    for reason, count in sorted(planned.left_out.items()):
+        typer.echo(f"left out, {reason}: {count:,}")
+
+
+@app.command()
+def pause(name: str, *, reason: str = "by hand", account: AccountOption = None) -> None:
+    """Stop a running campaign within a second.
+
+    Example: sillage campaign pause "November news" --reason "wrong price"
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        moves.pause(conn, owner.id, campaign.id, reason=reason)
+    typer.echo(f"campaign {name!r} is paused")
+
+
+@app.command()
+def resume(name: str, *, account: AccountOption = None) -> None:
+    """Go on with a paused campaign, exactly where it stopped.
+
+    Example: sillage campaign resume "November news"
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        moves.resume(conn, owner.id, campaign.id)
+    typer.echo(f"campaign {name!r} goes on")
+
+
+@app.command()
+def cancel(name: str, *, account: AccountOption = None) -> None:
+    """Send nothing more of a campaign; who has not got it yet is skipped.
+
+    Example: sillage campaign cancel "November news"
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        moves.cancel(conn, owner.id, campaign.id)
+    typer.echo(f"campaign {name!r} is cancelled")
+
+
+@app.command(name="list")
+def list_(
+    *, account: AccountOption = None, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """List campaigns with their state and balance sheet.
+
+    Example: sillage campaign list
+    """
+    settings = Settings.load()
+    with open_store(settings).read() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        found = [(c, campaigns.balance(conn, owner.id, c.id)) for c in campaigns.listed(conn, owner.id)]
+    if as_json:
+        rows = [{"id": c.id, "name": c.name, "state": c.state, "audience": c.audience, **b.counts} for c, b in found]
+        typer.echo(json.dumps(rows))
+        return
+    for campaign, books in found:
+        counts = ", ".join(f"{n:,} {state}" for state, n in sorted(books.counts.items()))
+        typer.echo(f"{campaign.name}: {campaign.state}" + (f" ({counts})" if counts else ""))
+
+
+def _moment(text: str | None, settings: Settings) -> datetime | None:
+    if text is None:
+        return None
+    if text == "now":
+        return settings.clock.now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise BadInput(f"--at {text!r} is no time; write it as 2026-11-24T10:00:00Z", code="bad_time") from exc
+    if moment.tzinfo is None:
+        raise BadInput(f"--at {text!r} has no time zone; write it as 2026-11-24T10:00:00Z", code="no_zone")
+    return moment.astimezone(UTC)

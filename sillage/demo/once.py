@@ -1,0 +1,190 @@
+"""A demo to its end: the campaign leaves, people act, the books close, the marts are built, the result is read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from sillage import processes
+from sillage.demo import scene
+from sillage.domain.campaign import CampaignState
+from sillage.errors import TransientError
+from sillage.lake.backlog import backlog
+from sillage.lake.build import build_marts
+from sillage.lake.reader import Reader
+from sillage.settings import Settings
+from sillage.store import campaigns
+from sillage.store.database import Store
+from sillage.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+PATIENCE_S = 600.0
+# Name in the result, column of the marts.
+BALANCE = {
+    "accepted": "accepted_count", "bounced": "refused_count", "failed": "failed_count",
+    "suppressed": "suppressed_count", "skipped": "skipped_count", "in_doubt": "in_doubt_count",
+}  # fmt: skip
+FIGURES = {
+    "sent": "sent_count", "delivered": "delivered_count", "bounced": "bounced_count",
+    "human_opened": "human_open_count", "human_clicked": "human_click_count", "unsubscribed": "unsubscribed_count",
+    "complained": "complained_count", "measurable": "measurable_count", "machine_opened": "machine_open_count",
+    "machine_clicked": "machine_click_count", "open_rate": "open_rate", "click_rate": "click_rate",
+    "reactivity_rate": "reactivity_rate", "bounce_rate": "bounce_rate", "unsubscribe_rate": "unsubscribe_rate",
+    "complaint_rate": "complaint_rate",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Result:
+    """What a demo came to."""
+
+    campaigns: list[dict[str, Any]]
+    post_office: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """The result as one JSON document."""
+        return json.dumps({"campaigns": self.campaigns, "post_office": self.post_office, "seconds": self.seconds})
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The demo's input: contacts to import, people for the post office, and arms where an experiment is run."""
+
+    contacts: Path
+    people: Path
+    arms: list[str] | None
+    seed: int
+
+
+def run(settings: Settings, store: Store, cast: Cast) -> Result:
+    """Run a demo on a fresh data directory.
+
+    Raises: TransientError where it does not end in time.
+    """
+    return asyncio.run(_run(settings, store, cast))
+
+
+async def _run(settings: Settings, store: Store, cast: Cast) -> Result:
+    watch = _Stopwatch()
+    office = processes.post_office(settings, cast.people, delay_scale=0.0, seed=cast.seed)
+    supervisor = Supervisor([office, *processes.serving(settings)], settings.environment())
+    running = asyncio.create_task(supervisor.run())
+    try:
+        result = await asyncio.to_thread(_direct, settings, store, cast, watch)
+    finally:
+        supervisor.stop()
+        await running
+    result.seconds["total"] = watch.total()
+    return result
+
+
+def _direct(settings: Settings, store: Store, cast: Cast, watch: _Stopwatch) -> Result:
+    stage = scene.set_up(store, settings, cast.contacts, cast.arms)
+    watch.lap("import")
+    planned = scene.plan(store, settings, stage)
+    log.info("demo.planned", audience=planned.audience, **planned.by_variant)
+    watch.lap("plan")
+    _until(lambda: _is_closed(store, stage), "the campaign to close", lambda: _progress(store, stage))
+    watch.lap("send")
+    _until(lambda: _office_is_idle(settings), "the post office's people to have acted")
+    _until(lambda: backlog(store, settings) == 0, "the collector to have drained everything")
+    watch.lap("react")
+    build_marts(settings)
+    watch.lap("marts")
+    return Result([_campaign(settings, store, stage)], _office_report(settings, cast), watch.laps)
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = round(now - self._last, 2)
+        self._last = now
+        log.info("demo.stage", stage=name, seconds=self.laps[name])
+
+    def total(self) -> float:
+        return round(time.monotonic() - self._started, 2)
+
+
+def _until(is_done: Callable[[], bool], what: str, progress: Callable[[], None] | None = None) -> None:
+    started = last = time.monotonic()
+    while not is_done():
+        if time.monotonic() - started > PATIENCE_S:
+            raise TransientError(f"waited {PATIENCE_S:g} s for {what}; look at the log above")
+        if progress is not None and time.monotonic() - last > 2:  # noqa: PLR2004
+            last = time.monotonic()
+            progress()
+        time.sleep(0.1)
+
+
+def _is_closed(store: Store, stage: scene.Scene) -> bool:
+    with store.read() as conn:
+        return campaigns.get(conn, stage.account_id, stage.campaign_id).state is CampaignState.CLOSED
+
+
+def _progress(store: Store, stage: scene.Scene) -> None:
+    with store.read() as conn:
+        found = campaigns.balance(conn, stage.account_id, stage.campaign_id)
+    log.info("demo.sending", of=found.audience, **found.counts)
+
+
+def _office_is_idle(settings: Settings) -> bool:
+    address = f"http://{settings.host}:{settings.postoffice_port + 1}/status"
+    with urllib.request.urlopen(address, timeout=10) as answer:  # our own loopback port
+        status = json.load(answer)
+    return bool(status["pending_actions"] == 0)
+
+
+def _office_report(settings: Settings, cast: Cast) -> dict[str, Any]:
+    """The post office's own figures, counted by itself from its own ledger."""
+    done = subprocess.run(  # noqa: S603  # our own module, our own paths
+        [
+            sys.executable, "-m", "sendworker.postoffice", "report",
+            "--ledger", str(processes.ledger(settings)), "--people", str(cast.people),
+        ],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def _campaign(settings: Settings, store: Store, stage: scene.Scene) -> dict[str, Any]:
+    """A campaign's figures as the marts have them; nothing is computed here."""
+    with store.read() as conn:
+        names = {v.id: v.name for v in campaigns.variants_of(conn, stage.account_id, stage.campaign_id)}
+    with closing(Reader(settings)) as reader:
+        (whole,) = reader.query(
+            "select * from marts.fct_campaign_performance where account_id = ? and campaign_id = ?",
+            [stage.account_id, stage.campaign_id],
+        )
+        variants = reader.query(
+            "select * from marts.fct_variant_performance where account_id = ? and campaign_id = ? order by variant_id",
+            [stage.account_id, stage.campaign_id],
+        )
+    return {
+        "name": whole["campaign_name"],
+        "audience": whole["audience_count"],
+        "balance": {name: whole[column] for name, column in BALANCE.items()},
+        "closed": whole["is_closed"],
+        "variants": [{"id": v["variant_id"], "name": names[v["variant_id"]], **_figures(v)} for v in variants],
+    }
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[column] for name, column in FIGURES.items()}

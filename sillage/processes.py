@@ -1,0 +1,53 @@
+"""The processes of an installation, each a room's module started by its name."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from sillage.settings import ROOT, Settings
+from sillage.supervisor import Process, python
+
+
+def serving(settings: Settings) -> list[Process]:
+    """What has to run for a campaign to leave and its echo to be heard."""
+    del settings
+    return [
+        python("collector", "sillage.lake.collector"),
+        python("web", "web"),
+        python("inbound", "sendworker.inbound"),
+        python("worker", "sendworker.worker", nice=5),
+    ]
+
+
+def screens(settings: Settings) -> list[Process]:
+    """What people look at: Streamlit for analysts, Dagster for data engineers (heavy, so it starts last)."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "pipelines" / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    streamlit = (
+        sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "main.py"),
+        "--server.address", settings.host, "--server.port", str(settings.dashboards_port),
+        "--server.headless", "true", "--browser.gatherUsageStats", "false",
+    )  # fmt: skip
+    dagster = (
+        sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions",
+        "-h", settings.host, "-p", str(settings.dagster_port),
+    )  # fmt: skip
+    return [Process("dashboards", streamlit), Process("dagster", dagster, starts_after_s=20.0, nice=5)]
+
+
+def post_office(settings: Settings, people: Path, *, delay_scale: float, seed: int) -> Process:
+    """The built-in mailbox providers, with the people of a file in them."""
+    return python(
+        "postoffice", "sendworker.postoffice",
+        "--port", str(settings.postoffice_port), "--control-port", str(settings.postoffice_port + 1),
+        "--people", str(people), "--bounces-to", f"{settings.host}:{settings.inbound_port}",
+        "--ledger", str(ledger(settings)), "--seed", str(seed), "--clock", settings.clock_text,
+        "--delay-scale", str(delay_scale), "--refuse-at", "data", nice=10,
+    )  # fmt: skip
+
+
+def ledger(settings: Settings) -> Path:
+    """Where the post office writes down what it did."""
+    return settings.data_dir / "postoffice" / "ledger.sqlite"

@@ -1,0 +1,62 @@
+"""Every text that the pages may say, found in their code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from dashboards import figures, import_form, segment_form, terms
+from sillage.settings import ROOT
+
+FILES = sorted((ROOT / "dashboards").rglob("*.py"))
+TABLES = (
+    terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
+    terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
+    import_form.COLUMN_FIELDS,
+)  # fmt: skip
+
+
+def every_message() -> set[tuple[str, str | None]]:
+    """Each text with its plural, where it has one."""
+    found: set[tuple[str, str | None]] = {(text, None) for table in TABLES for text in table.values()}
+    found |= {(terms.PROVIDERS["other"], None)} | {(reason, None) for _, _, reason in figures.RATES.values()}
+    found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
+    for path in FILES:
+        found |= set(_in_code(ast.parse(path.read_text("utf-8"))))
+    return found
+
+
+def _in_code(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="t"), args=[first, *_]):
+                yield from ((text, None) for text in _texts(first))
+            case ast.Call(
+                func=ast.Attribute(attr="n"), args=[ast.Constant(value=str(one)), ast.Constant(value=many), *_]
+            ):
+                yield one, many
+            # `words.t(h) for h in ("Variant", …)` and `for label, … in (("Sent", …), …)`
+            case ast.ListComp(elt=ast.Call(func=ast.Attribute(attr="t")), generators=[ast.comprehension(iter=of)]):
+                yield from ((text, None) for text in _texts(of))
+            case ast.Assign(targets=[ast.Name(id="steps")], value=ast.Tuple(elts=rows)):
+                yield from ((text, None) for row in rows for text in _texts(row.elts[0]))  # type: ignore[attr-defined]
+            case ast.For(target=ast.Tuple(elts=[ast.Name(id="label"), *_]), iter=ast.Tuple(elts=rows)):
+                yield from ((text, None) for row in rows for text in _texts(row.elts[0]))  # type: ignore[attr-defined]
+            case ast.Assign(targets=[ast.Name(id="STATES")], value=ast.Dict(values=values)):
+                yield from ((text, None) for value in values for text in _texts(value))
+            case _:
+                pass
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for part in parts:
+                yield from _texts(part)
+        case ast.Subscript(value=ast.Dict(values=values)):
+            for value in values:
+                yield from _texts(value)
+        case _:
+            pass

@@ -1,0 +1,60 @@
+"""Charts as data: what they show, in which colours, with which menu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboards import charts
+from dashboards.words import Words
+
+FR, EN = Words("fr", "UTC"), Words("en", "UTC")
+BAR = [{"label": "sent", "count": 12, "text": "12", "place": "wake"}]
+
+
+def _every_chart(words: Words) -> list[Any]:
+    return [
+        charts.balance_bar([{"state": "accepted", "label": "accepted", "count": 3}], words),
+        charts.funnel(BAR, words),
+        charts.ranked(BAR, words, title="clickers"),
+        charts.curve(
+            [{"elapsed": 1.0, "total": 3, "label": "x", "place": "sea", "is_last": True}], words, unit="minutes"
+        ),
+        charts.intervals([{"label": "A", "rate": 0.1, "low": 0.05, "high": 0.2, "text": "10 %"}], words, title="rate"),
+        charts.health(
+            [{"day": "24 Nov", "rate": 0.01, "text": "1 %"}],
+            [{"at": 0.02, "label": "warning", "place": "amber"}],
+            words,
+        ),
+    ]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_chart_is_valid_and_can_be_saved_but_not_sent_away(number: int) -> None:
+    """Each chart has a menu that saves it, and none that opens it in somebody's editor."""
+    spec = _every_chart(EN)[number].to_dict()
+    assert spec["usermeta"]["embedOptions"]["actions"] == {
+        "export": True, "source": False, "compiled": False, "editor": False,
+    }  # fmt: skip
+    assert spec["datasets"]["rows"]
+
+
+def test_a_chart_stands_still_while_its_rows_move() -> None:
+    """New rows of the same size change the data alone, so that nothing jumps on a live page."""
+    before = charts.funnel(BAR, EN).to_dict()
+    after = charts.funnel([{**BAR[0], "count": 12.1, "text": "12.1"}], EN).to_dict()
+    assert before.pop("datasets") != after.pop("datasets")
+    assert before == after
+
+
+def test_a_chart_speaks_the_readers_language() -> None:
+    """French numbers have a comma and a thin space."""
+    locale = charts.funnel(BAR, FR).to_dict()["config"]["locale"]["number"]
+    assert (locale["decimal"], locale["thousands"]) == (",", "\u202f")
+
+
+def test_bars_begin_at_nought() -> None:
+    """A bar's length is its value."""
+    layer = charts.funnel(BAR, EN).to_dict()["layer"][0]
+    assert layer["encoding"]["x"]["scale"]["domainMin"] == 0

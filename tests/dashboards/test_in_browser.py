@@ -1,0 +1,137 @@
+"""The pages in a real browser, on a running server: what a person sees, and how soon an event is seen."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pages_world import Home
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from sillage.lake.collector import collect_once
+from sillage.lake.event import Event, EventType, event_id
+from sillage.settings import ROOT
+from sillage.store import accounts, campaigns, outbox
+
+CHROMIUM = "/usr/bin/chromium"
+ARGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+READY_S = 60_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(world: Home) -> Iterator[str]:
+    """The pages, served as `sillage up` serves them."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "main.py"),
+         "--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"],
+        env={**os.environ, **world.environment}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium that asks nothing of the network."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
+        yield browser
+        browser.close()
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # our own loopback port
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _tile(page: Page, name: str, value: str) -> None:
+    tile = page.get_by_test_id("stMetric").filter(has_text=name).first
+    expect(tile.get_by_test_id("stMetricValue")).to_have_text(value, timeout=READY_S)
+
+
+def _campaign(home: Home) -> int:
+    with home.store.read() as conn:
+        return campaigns.by_name(conn, accounts.by_slug(conn, "maison").id, "November news").id
+
+
+def test_home_and_report_show_the_same_figures_and_load_nothing_from_outside(
+    world: Home, address: str, chromium: Browser
+) -> None:
+    """Home leads to the report, both have the same click rate, and no request leaves this machine."""
+    page = chromium.new_page()
+    outside: list[str] = []
+    page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else outside.append(r.url))
+    page.goto(f"{address}/?account=maison&lang=en")
+    _tile(page, "Clickers", "16.1\u00a0%")
+    page.get_by_role("link", name="November news").click()
+    _tile(page, "Click-to-open", "40.0\u00a0%")
+    _tile(page, "Clickers", "16.1\u00a0%")
+    expect(page.get_by_text("Sent to 600 people")).to_be_visible()
+    assert f"campaign={_campaign(world)}" in page.url
+    assert outside == []
+    page.close()
+
+
+def test_the_language_is_switched_and_stays_in_the_address(address: str, chromium: Browser) -> None:
+    """A click on the other language changes words and figures, and the address can be passed on."""
+    page = chromium.new_page()
+    page.goto(f"{address}/campaigns?account=maison&lang=en")
+    expect(page.get_by_role("heading", name="Campaigns", exact=True)).to_be_visible(timeout=READY_S)
+    page.get_by_role("radio", name="Français").click()
+    expect(page.get_by_role("heading", name="Campagnes", exact=True)).to_be_visible(timeout=READY_S)
+    _tile(page, "Cliqueurs", "16,1\u00a0%")
+    assert "lang=fr" in page.url
+    page.close()
+
+
+def test_an_event_is_on_the_page_soon_after_it_is_collected(world: Home, address: str, chromium: Browser) -> None:
+    """A click that the collector has taken moves the report by itself, without any reload."""
+    page = chromium.new_page()
+    page.goto(f"{address}/report?account=echo&lang=en")
+    _tile(page, "Unsubscribes", "3.00\u00a0%")
+    now = datetime.now(UTC)
+    with world.store.write() as conn:
+        account = accounts.by_slug(conn, "echo")
+        (campaign,) = campaigns.listed(conn, account.id)
+        outbox.record(
+            conn,
+            [
+                Event(
+                    id=event_id("late", number), type=EventType.UNSUBSCRIBED, account_id=account.id,
+                    campaign_id=campaign.id, contact_id=account.id * 1_000_000 + number, occurred_at=now,
+                    recorded_at=now, via="page",
+                )
+                for number in (1001, 1002)
+            ],
+        )  # fmt: skip
+    collect_once(world.settings, world.store)
+    _tile(page, "Unsubscribes", "3.10\u00a0%")
+    page.close()
