@@ -38,7 +38,7 @@ from sillage.settings import Settings
 from sillage.store import campaigns
 from sillage.store.database import Store
 from sillage.store.tables import campaigns as campaigns_table
-from sillage.store.tables import contacts, deliveries, outbox
+from sillage.store.tables import contacts, deliveries, outbox, workers
 from sillage.supervisor import Supervisor
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ VICTIMS = ("worker", "collector", "web", "inbound")
 LEFT = 0.05
 # What a kill can hit, by what is on the disk right after it.
 STATES = {
-    "worker": ("messages in flight", "nothing in flight"),
+    "worker": ("messages of its own in flight", "not signed on yet, or nothing in flight"),
     "collector": ("events waiting", "nothing waiting"),
     "web": ("requests journalled, not drained", "journal empty"),
     "inbound": ("mail waiting for it", "no mail waiting"),
@@ -62,6 +62,7 @@ class Toll:
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    newest_worker: int | None = None
 
 
 def run(folder: Path, *, contacts_count: int, kills: int, seed: int, pause_s: tuple[float, float]) -> Toll:
@@ -137,13 +138,13 @@ def _kill(settings: Settings, store: Store, supervisor: Supervisor, victim: str,
         toll.faults.append(f"{victim} did not come back")
         return
     os.kill(pid, signal.SIGKILL)
-    state = _state(settings, store, victim)
+    state = _state(settings, store, victim, toll)
     toll.kills[victim] += 1
     toll.states[victim, state] += 1
     log.info("bench.killed", victim=victim, state=state, pid=pid)
 
 
-def _state(settings: Settings, store: Store, victim: str) -> str:
+def _state(settings: Settings, store: Store, victim: str, toll: Toll) -> str:
     hit, missed = STATES[victim]
     if victim == "web":
         waiting = 0
@@ -156,12 +157,20 @@ def _state(settings: Settings, store: Store, victim: str) -> str:
         with closing(sqlite3.connect(f"file:{processes.ledger(settings)}?mode=ro", uri=True)) as ledger:
             (count,) = ledger.execute("select count(*) from errands where channel = 'mail'").fetchone()
         return hit if count else missed
-    table, where = (
-        (deliveries, deliveries.c.state == "sending") if victim == "worker" else (outbox, outbox.c.seq.is_not(None))
-    )
     with store.read() as conn:
-        count = conn.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one()
+        if victim == "collector":
+            count = conn.execute(sa.select(sa.func.count()).select_from(outbox)).scalar_one()
+        else:
+            count = _own_in_flight(conn, toll)
     return hit if count else missed
+
+
+def _own_in_flight(conn: sa.Connection, toll: Toll) -> int:
+    """Rows *sending* of the worker that was just killed; one that died before it had signed on has none."""
+    newest = conn.execute(sa.select(sa.func.max(workers.c.id))).scalar_one()
+    was_seen, toll.newest_worker = newest == toll.newest_worker, newest
+    mine = sa.and_(deliveries.c.state == "sending", deliveries.c.worker_id == newest)
+    return 0 if was_seen else conn.execute(sa.select(sa.func.count()).select_from(deliveries).where(mine)).scalar_one()
 
 
 def _count(settings: Settings, store: Store, toll: Toll) -> None:
