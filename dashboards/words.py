@@ -54,6 +54,10 @@ class Words:
         """A count: 12,345 in English, 12 345 in French."""
         return NOTHING if value is None else str(format_decimal(value, "#,##0", locale=self._locale))
 
+    def decimal(self, value: float) -> str:
+        """A figure with one decimal: 4.2 in English, 4,2 in French."""
+        return str(format_decimal(value, "#,##0.0", locale=self._locale))
+
     def short(self, value: float | None) -> str:
         """A count for narrow places, such as 42.7K."""
         return NOTHING if value is None else str(format_compact_decimal(value, fraction_digits=1, locale=self._locale))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards import campaign_form, queries, terms
 from dashboards.shell import Desk, go, link, show
+from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.domain.campaign import MessageKind
@@ -36,6 +37,7 @@ def new_campaign(desk: Desk) -> None:
             format_func=lambda s: f"{s.name} <{s.email}>" + ("" if s.verified_at else f" ({words.t('not verified')})"),
         )  # fmt: skip
         parts = campaign_form.contents(desk)
+        spam_panel(desk, kind, sender, parts)
     with right:
         names = [size[0] for size in sizes]
         include = st.multiselect(words.t("To the segments"), names, key="include")

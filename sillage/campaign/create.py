@@ -67,6 +67,13 @@ class VariantSpec(_Spec):
     text: str | None = None
     defaults: dict[str, str] = {}
 
+    @property
+    def source(self) -> Source:
+        """What is compiled of it."""
+        kind = SourceKind.MJML if self.mjml is not None else SourceKind.HTML
+        body = self.mjml or self.html or ""
+        return Source(kind, body, self.subject, self.preheader, self.text, tuple(sorted(self.defaults.items())))
+
 
 class CampaignSpec(_Spec):
     """A campaign as a person writes it down; `mjml`, `html` and `text` hold the sources themselves."""
@@ -166,15 +173,7 @@ def create_campaign(
         )
     variants = []
     for variant in spec.variants:
-        kind = SourceKind.MJML if variant.mjml is not None else SourceKind.HTML
-        source = Source(
-            kind,
-            variant.mjml or variant.html or "",
-            variant.subject,
-            variant.preheader,
-            variant.text,
-            tuple(sorted(variant.defaults.items())),
-        )
+        source = variant.source
         compiled = compile_for(settings, account, sender, spec.kind, source)
         segment = segments.by_name(conn, account.id, variant.segment).id if variant.segment else None
         variants.append(DraftVariant(variant.name, source, compiled.links, variant.share, segment))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,10 @@ import typer
 from sillage.campaign import schedule as moves
 from sillage.campaign.create import create_campaign, read_folder
 from sillage.campaign.plan import plan_campaign
+from sillage.campaign.spam_test import spam_test
 from sillage.commands.account import open_store
+from sillage.content.letter import read_letter
+from sillage.content.spam import SPAM, SpamScore, score
 from sillage.errors import BadInput
 from sillage.settings import Settings
 from sillage.store import accounts, campaigns
@@ -124,6 +128,45 @@ def cancel(name: str, *, account: AccountOption = None) -> None:
         owner, campaign = _find(conn, account, name)
         moves.cancel(conn, owner.id, campaign.id)
     typer.echo(f"campaign {name!r} is cancelled")
+
+
+@app.command(name="spam-test")
+def spam_test_(
+    name: Annotated[str | None, typer.Argument(help="A campaign, of which each version is tested.")] = None,
+    *,
+    mail: Annotated[Path | None, typer.Option(help="A finished mail (.eml) in place of a campaign.")] = None,
+    account: AccountOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Score a campaign, or any mail, as spam filters are likely to: lower is better, 5 is spam.
+
+    Example: sillage campaign spam-test "November news"
+    """
+    if (name is None) == (mail is None):
+        raise BadInput("name a campaign, or a mail by --mail, one of the two", code="campaign_or_mail")
+    scores = {str(mail): _score_of(mail)} if mail is not None else _scores(str(name), account)
+    if as_json:
+        typer.echo(json.dumps([{"version": version, **asdict(found)} for version, found in scores.items()]))
+        return
+    for version, found in scores.items():
+        typer.echo(f"{version}: {found.score:.1f} of {SPAM:.0f}{', spam' if found.is_spam else ''}")
+        for part in found.findings:
+            typer.echo(f"  {part.points:4.1f}  {part.rule:24} {part.advice}")
+
+
+def _score_of(mail: Path) -> SpamScore:
+    if not mail.is_file():
+        raise BadInput(f"{mail} is no file that can be read", code="no_file")
+    return score(read_letter(mail.read_bytes()))
+
+
+def _scores(name: str, account: str | None) -> dict[str, SpamScore]:
+    settings = Settings.load()
+    with open_store(settings).read() as conn:
+        owner, campaign = _find(conn, account, name)
+        sender = campaigns.sender(conn, owner.id, campaign.sender_id)
+        versions = campaigns.variants_of(conn, owner.id, campaign.id)
+    return {v.name: spam_test(settings, owner, sender, campaign.kind, v.source) for v in versions}
 
 
 @app.command(name="list")

@@ -162,10 +162,17 @@ def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
     if not re.search(r"<html[\s>]", source, re.IGNORECASE):
         source = (
             '<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{html.escape(title)}</title></head><body>{source}</body></html>"
+            f"<title></title></head><body>{source}</body></html>"
         )
+    source = re.sub(r"<title>\s*</title>", lambda _: f"<title>{_title(title)}</title>", source, count=1)
     source = _insert(source, re.compile(r"<body[^>]*>", re.IGNORECASE), head, after=True)
     return _insert(source, re.compile(r"</body\s*>(?![\s\S]*</body)", re.IGNORECASE), tail, after=False)
+
+
+def _title(subject: str) -> str:
+    """The subject as the page's title; the quotes inside its merge fields stay quotes."""
+    pieces = re.split(r"(\{[{%].*?[%}]\})", subject)
+    return "".join(piece if at % 2 else html.escape(piece, quote=False) for at, piece in enumerate(pieces))
 
 
 def _insert(source: str, where: re.Pattern[str], piece: str, *, after: bool) -> str:

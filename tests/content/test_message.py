@@ -206,3 +206,13 @@ def test_web_version_has_the_persons_links_and_no_pixel():
     assert f"/c/{'t' * 36}/1" in page
     assert "/o/" not in page
     assert "Bonjour Zoé" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [(SourceKind.MJML, BODY), (SourceKind.HTML, "<p>{{ city | default: 'x' }}</p>")]
+)
+def test_subject_is_the_title_of_the_page(kind: SourceKind, body: str):
+    """The HTML part is titled with the subject, filled, quotes in its merge fields and all."""
+    source = Source(kind, body, "A & B for {{ first_name | default: 'you' }}", "")
+    message = parsed(compile_variant(source, ENVELOPE, FOOTER).fill(person()))
+    assert "<title>A &amp; B for you</title>" in part(message, "html")

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from dashboards import figures, import_form, segment_form, terms
+from sillage.content import spam
 from sillage.settings import ROOT
 
 FILES = sorted((ROOT / "dashboards").rglob("*.py"))
@@ -21,6 +22,7 @@ def every_message() -> set[tuple[str, str | None]]:
     found: set[tuple[str, str | None]] = {(text, None) for table in TABLES for text in table.values()}
     found |= {(terms.PROVIDERS["other"], None)} | {(reason, None) for _, _, reason in figures.RATES.values()}
     found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
+    found |= {(advice, None) for advice in spam.advices()}
     for path in FILES:
         found |= set(_in_code(ast.parse(path.read_text("utf-8"))))
     return found

@@ -332,3 +332,14 @@ def _state(home: Home, account: accounts.Account, campaign: int) -> CampaignStat
             )
         ).scalar_one()
     return CampaignState(state)
+
+
+def test_spam_test_scores_the_draft_and_fixes_what_a_machine_can(bare: Home, browser: Browser) -> None:
+    """A shouting subject costs points, each with its advice; "fix it" takes them away and keeps the words."""
+    app = _new_campaign(bare, browser)
+    app.text_input(key="subject_A").set_value("GREAT AUTUMN SALE!!").run()
+    assert "The subject is in capitals" in _text(app)
+    app.button(key="fix_A_subject.capitals").click().run()
+    app.button(key="fix_A_subject.marks").click().run()
+    assert app.text_input(key="subject_A").value == "Great autumn sale"
+    assert "The subject is in capitals" not in _text(app)
