@@ -15,7 +15,6 @@ import random
 import signal
 import sqlite3
 import tempfile
-import threading
 import time
 from collections import Counter
 from contextlib import closing
@@ -105,7 +104,7 @@ def _direct(
     with store.write() as conn:
         conn.execute(campaigns_table.update().values(in_doubt="resend"))
     scene.plan(store, settings, stage)
-    over = threading.Event()
+    once._until(processes.ledger(settings).exists, "the post office to open")  # noqa: SLF001
     chance = random.Random(cast.seed)  # noqa: S311  # chance of a test
     order = [victim for victim in VICTIMS for _ in range(kills)]
     chance.shuffle(order)
@@ -115,7 +114,6 @@ def _direct(
             toll.faults.append(f"the campaign was over before all kills: {sum(toll.kills.values())} of {len(order)}")
             break
         _kill(settings, store, supervisor, victim, toll)
-    over.set()
     once._until(lambda: once._is_closed(store, stage), "the campaign to close")  # noqa: SLF001
     once._until(lambda: once._office_is_idle(settings), "the people to have acted")  # noqa: SLF001
     once._until(lambda: backlog(store, settings) == 0, "the collector to have drained")  # noqa: SLF001
