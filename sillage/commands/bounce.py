@@ -15,7 +15,7 @@ from sillage.errors import BadInput
 app = typer.Typer(no_args_is_help=True, help="Read returned mail.")
 
 _JSON_KEYS = {"bounce_class": "class"}
-_LEFT_OUT = {"action"}
+_LEFT_OUT = {"action", "remote_mta"}
 
 
 @app.callback()

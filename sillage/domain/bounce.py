@@ -78,13 +78,11 @@ def _by_words(mail: Mail, rules: tuple[Rule, ...]) -> list[Report]:
         return []
     message_id = bounce_text.original_message_id(mail)
     words = bounce_text.said(mail)
-    found = bounce_text.recipients(mail, words)[: delivery_status.MAX_RECIPIENTS] or [None]
-    return [_of_words(mail, who, words, message_id, rules) for who in found]
+    found = bounce_text.recipients(mail, words)[: delivery_status.MAX_RECIPIENTS]
+    return [_of_words(mail, who, words, message_id, rules) for who in found or (None,)]
 
 
-def _of_words(
-    mail: Mail, recipient: str | None, words: str, message_id: str | None, rules: tuple[Rule, ...]
-) -> Report:
+def _of_words(mail: Mail, recipient: str | None, words: str, message_id: str | None, rules: tuple[Rule, ...]) -> Report:
     near = bounce_text.about(words, recipient)
     status, code = status_in(near) or status_in(words), code_in(near) or code_in(words)
     remote = host_in(near)

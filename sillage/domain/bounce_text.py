@@ -41,11 +41,16 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 # Behind an announcement: on its line or after at most three line ends, perhaps behind a name.
-_BEHIND = re.compile(rf"[^\w@\n]{{0,40}}(?:\n[^\w@\n]{{0,80}}){{0,4}}(?:[\w.,' -]{{0,30}}[ \t][\"'(\[<]+)?{_FRAMED}({ADDRESS.pattern})")
-_LISTED = re.compile(rf"[ \t>*-]*(?:[\w.,' -]{{0,30}}[ \t][\"'(\[<]+)?{_FRAMED}({ADDRESS.pattern})(?:[>\"')\]:;,\s]|\.\.\.|$)")
+_WITH_NAME = rf"(?:[\w.,' -]{{0,30}}[\"'(\[<]+)?{_FRAMED}({ADDRESS.pattern})"
+_BEHIND = re.compile(rf"[^\w@\n]{{0,40}}(?:\n[^\w@\n]{{0,80}}){{0,4}}{_WITH_NAME}")
+_LISTED = re.compile(rf"[ \t>*-]*{_WITH_NAME}(?:[>\"')\]:;,\s]|\.\.\.|$)")
 _MESSAGE_ID = re.compile(r"^[ \t>]*message-id:\s*<?([^\s<>]{3,250})>?", _LINES)
 
-_FIRST_ADDRESS = re.compile(rf"[ \t<]*({ADDRESS.pattern})[>:\s,.]")
+_WRAPPED = re.compile(r"(?<=[a-z,)])\n(?=[a-z][^@\n]*(?:\n|$))")
+_BRACKETED = re.compile(rf"^[ \t]*<({ADDRESS.pattern})>[ \t]*(?:\([^()\n]{{0,300}}\))?[ \t]*:", _LINES)
+# As Sendmail tells its session: `550 5.1.1 <a@b.c>... User unknown`.
+_TRANSCRIPT = re.compile(rf"^[ \t]*[45]\d\d[- ](?:\d\.\d\.\d[ \t])?<?({ADDRESS.pattern})>?\.\.\.", _LINES)
+_FIRST_ADDRESS = re.compile(rf"(?:[45]\d\d[- ](?:\d\.\d\.\d[ \t])?)?[ \t<]*({ADDRESS.pattern})[>:\s,.]")
 # A sign's pattern stands in the frame of its name; the others may stand anywhere.
 _FRAMES = {
     "copy": r"^[ \t>*=_#|+-]*(?:(?:begin|start)[ \t]*)?(?:{})[ \t:.*=_#|-]*$",
@@ -95,10 +100,9 @@ def said(mail: Mail) -> str:
         if part.type in {"text/plain", "text/html"} and not (part.type == "text/html" and texts):
             texts.append(part.text)
     words = "\n".join(texts)[:MAX_WORDS]
-    for found in _signs()["copy"].matches_in(lowered(words)):
-        if words[: found.start()].strip():
-            return words[: found.start()]
-    return words
+    # Something must be said before a copy begins.
+    start = len(words) - len(words.lstrip()) + 1
+    return words[: _signs()["copy"].first_in(lowered(words), start)]
 
 
 def about(words: str, recipient: str | None) -> str:
@@ -138,9 +142,7 @@ def looks_returned(mail: Mail) -> bool:
     if headers.get("x-failed-recipients"):
         return True
     daemon = (
-        _shows("daemon", headers.get("from"))
-        or headers.get("return-path").strip() == "<>"
-        or not headers.get("from")
+        _shows("daemon", headers.get("from")) or headers.get("return-path").strip() == "<>" or not headers.get("from")
     )
     subject = _shows("subject", headers.get("subject"))
     # An ordinary mail ends here: whatever it says or quotes, neither its sender nor its subject is a daemon's.
@@ -186,10 +188,14 @@ def _told(mail: Mail, words: str) -> Iterator[list[str]]:
         lines = [who.lower() for who in (*_ALONE.findall(words), *_AT_FIRST.findall(words))]
         own = _own(mail)
         yield [*announced, *(who for who in lines if who not in own)] if set(announced) & set(lines) else announced
+    yield _BRACKETED.findall(words)
+    yield _TRANSCRIPT.findall(words)
 
 
 def _announced(words: str) -> list[str]:
     """The addresses behind «could not be delivered to», «the following recipients failed» and the like."""
+    # Prose is wrapped anywhere: a line that goes on in the next is one.
+    words = _WRAPPED.sub(" ", words)
     found: dict[str, None] = {}
     for announcement in _signs()["announce"].matches_in(lowered(words)):
         rest = words[announcement.end() : announcement.end() + _ANNOUNCED_CHARS]
@@ -225,9 +231,9 @@ def _copies(mail: Mail) -> Iterator[str]:
     """The texts in which a copy of our message may stand."""
     for part in mail.parts:
         if part.type in {"text/plain", "text/html"}:
-            found = next(_signs()["copy"].matches_in(lowered(part.text[:MAX_WORDS])), None)
-            if found is not None:
-                yield part.text[found.start() : MAX_WORDS]
+            start = _signs()["copy"].first_in(lowered(part.text[:MAX_WORDS]))
+            if start is not None:
+                yield part.text[start:MAX_WORDS]
     for part in mail.parts:
         if not part.is_message and len(split(part.text.lstrip("\n"))[0]) >= _HEADERS_OF_A_MAIL:
             yield part.text[:MAX_WORDS]
@@ -282,9 +288,7 @@ def is_challenge(mail: Mail) -> bool:
     answered = (
         bool(mail.headers.get("in-reply-to") or mail.headers.get("auto-submitted")) or "x-tmda-confirm" in mail.headers
     )
-    return bool(
-        _shows("challenge", mail.headers.get("subject")) and (answered or _shows("challenge", said(mail)))
-    )
+    return bool(_shows("challenge", mail.headers.get("subject")) and (answered or _shows("challenge", said(mail))))
 
 
 def is_unsubscribe(mail: Mail) -> bool:

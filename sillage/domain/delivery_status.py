@@ -55,9 +55,7 @@ def _fields(block: str) -> Headers:
     return Headers([(name, re.sub(r"\n[ \t]+", " ", value).strip()) for name, value in fields])
 
 
-def _of_block(
-    block: Headers, words: str, message_id: str | None, named: list[str], rules: tuple[Rule, ...]
-) -> Report:
+def _of_block(block: Headers, words: str, message_id: str | None, named: list[str], rules: tuple[Rule, ...]) -> Report:
     action = block.get("action").split("(")[0].strip().lower()
     found = [who for who in map(_address, map(block.get, _RECIPIENT_FIELDS)) if who]
     # A program or a file is no recipient: Exim names who it stands for in a header of its own.
@@ -96,7 +94,9 @@ def _address(field: str) -> str | None:
     """The address of a recipient field (`rfc822; <a@b.c>`), lower-case; None where it holds none."""
     value = field.partition(";")[2] if ";" in field else field
     found = re.search(r"<([^<>\s]{3,320})>", value)
-    value = (found[1] if found else value).strip(" \t\"'.,;<>")
+    value = (found[1] if found else value).strip(" \t'.,;<>")
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
     if "@" in value and not re.search(r"\s", value):
         return value.lower()
     if inside := bounce_text.ADDRESS.search(value):

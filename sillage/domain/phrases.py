@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,34 +16,48 @@ _SHORTEST_LITERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Phrase:
-    """A pattern, and literals of which one must stand in a text that it matches (none: it is always tried)."""
-
-    pattern: re.Pattern[str]
-    literals: tuple[str, ...]
-
-    def may_match(self, text: str) -> bool:
-        return not self.literals or any(literal in text for literal in self.literals)
-
-
-@dataclass(frozen=True, slots=True)
 class Phrases:
-    """Any of several patterns, without regard to case. Texts are given in lower case (`lowered`)."""
+    """Any of several patterns, without regard to case. Texts are given in lower case (`lowered`).
 
-    phrases: tuple[_Phrase, ...]
+    Each stands with literals of which one must be in a text that it matches (none: it is always tried).
+    """
+
+    phrases: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
     def found_in(self, text: str) -> bool:
         """Whether one of them stands in a text."""
-        return any(phrase.may_match(text) and phrase.pattern.search(text) for phrase in self.phrases)
+        # Plain loops: this runs some hundred times for each mail.
+        for literals, pattern in self.phrases:
+            for literal in literals:
+                if literal in text:
+                    break
+            else:
+                if literals:
+                    continue
+            if pattern.search(text):
+                return True
+        return False
 
-    def matches_in(self, text: str) -> Iterator[re.Match[str]]:
+    def matches_in(self, text: str) -> list[re.Match[str]]:
         """Where they stand, in order of the text."""
-        found = (m for phrase in self.phrases if phrase.may_match(text) for m in phrase.pattern.finditer(text))
-        return iter(sorted(found, key=lambda match: match.span()))
+        found = [match for pattern in self._possible_in(text) for match in pattern.finditer(text)]
+        return sorted(found, key=lambda match: match.span())
+
+    def first_in(self, text: str, position: int = 0) -> int | None:
+        """Where the first of them begins, at or behind a position; None where there is none."""
+        found = (pattern.search(text, position) for pattern in self._possible_in(text))
+        return min((match.start() for match in found if match), default=None)
 
     def begins(self, text: str) -> bool:
         """Whether a text begins with one of them."""
-        return any(phrase.may_match(text) and phrase.pattern.match(text) for phrase in self.phrases)
+        return any(pattern.match(text) for pattern in self._possible_in(text))
+
+    def _possible_in(self, text: str) -> list[re.Pattern[str]]:
+        return [
+            pattern
+            for literals, pattern in self.phrases
+            if not literals or any(literal in text for literal in literals)
+        ]
 
 
 def lowered(text: str) -> str:
@@ -60,9 +74,8 @@ def any_of(patterns: Iterable[str], frame: str = "{}") -> Phrases:
     return Phrases(tuple(_phrase(frame.format(pattern)) for pattern in patterns))
 
 
-def _phrase(pattern: str) -> _Phrase:
-    compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    return _Phrase(compiled, tuple(sorted(_needed(pattern))))
+def _phrase(pattern: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
+    return tuple(sorted(_needed(pattern))), re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
 def _needed(pattern: str) -> frozenset[str]:

@@ -29,6 +29,8 @@ _CODE = re.compile(
     r"(?<![\d.:/-])([245][0-5]\d)(?=[ -])(?![ -]*(?:kb|mb|bytes|days|hours|minutes|seconds)\b)", re.IGNORECASE
 )
 _CODE_BEFORE_STATUS = re.compile(r"(?<!\d)([245]\d\d)[ -]?#?(?=[245]\.\d{1,3}\.\d)")
+# Cisco's gateways put words of their own before the reply that they got: `5.1.0 - Unknown address error 550-'…'`.
+_WRAPPER = re.compile(r"^\s*[45]\.\d\.\d - [A-Za-z ]{3,60} [45]\d\d[- ]'(.+)'", re.DOTALL)
 _COMMAND = re.compile(r"in\s+reply\s+to\s+(?:end\s+of\s+)?([A-Z]+)[A-Za-z ]*\s+command")
 _HOST = re.compile(r"\bhost\s+([\w.-]{4,255})")
 
@@ -89,6 +91,8 @@ def classify(
     `host` is the server that spoke and the recipient's domain, `command` what it answered. A temporary refusal (4xx)
     of a class that ends a relation is not taken for an end: the server asks us to come back.
     """
+    if wrapped := _WRAPPER.match(text):
+        text = wrapped[1]
     refusal = Refusal(
         code,
         status or status_in(text) or "",

@@ -23,6 +23,7 @@ MAX_PARTS = 100
 MAX_PART_CHARS = 200_000
 MAX_HEADER_CHARS = 10_000
 MAX_HEADERS = 500
+MAX_HEADER_BLOCK = 200_000
 
 # Codecs that are no charsets of mail, some of them slow on purpose-made input.
 _NO_CHARSET = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
@@ -112,7 +113,7 @@ def split(text: str) -> tuple[list[tuple[str, str]], str]:
 def split_raw(text: str) -> tuple[list[tuple[str, str]], str]:
     """The same with the fields as they stand, folds included."""
     fields: list[tuple[str, str]] = []
-    position, end = 0, len(text)
+    position, end = 0, min(len(text), MAX_HEADER_BLOCK)
     while position < end and len(fields) < MAX_HEADERS:
         stop = text.find("\n", position)
         stop = end if stop < 0 else stop
@@ -205,6 +206,9 @@ def _leaf(headers: Headers, kind: str, params: dict[str, str], text: str) -> Par
     text = text[:MAX_PART_CHARS]
     if kind in _MESSAGE_TYPES:
         return Part(kind, text, Headers(split(text.lstrip("\n"))[0]))
+    if kind.startswith("multipart/"):
+        # Its boundary can't be found: what it holds is words all the same.
+        kind = "text/plain"
     if kind == "text/html":
         return Part(kind, plain_of_html(text))
     return Part(kind, text)
