@@ -16,8 +16,12 @@ from enum import StrEnum
 import sqlalchemy as sa
 import structlog
 
-from sillage.domain.bounce import PERMANENT, BounceClass, Kind, Report, parse_report
+from sillage.domain.bounce import PERMANENT, BounceClass, Kind, Report, parse_mail
+from sillage.domain.bounce_rules import Rule
+from sillage.domain.bounce_text import sender
 from sillage.domain.feedback import COMPLAINTS
+from sillage.domain.feedback_loops import loop_of
+from sillage.domain.ids import AccountId, CampaignId, VariantId
 from sillage.domain.returned_mail import Mail, read
 from sillage.store import signals
 from sillage.tokens import NOBODY, Recipient, TokenKey
@@ -26,6 +30,8 @@ _LOCAL_PART = re.compile(r"(b|u)-([a-z2-7]{44})")
 _MAILBOX_TOKEN = re.compile(r"(?<![a-z2-7])([a-z2-7]{44})(?=[@.])", re.IGNORECASE)
 _URL_TOKEN = re.compile(r"/[uothw]/([A-Za-z0-9_-]{36})(?![A-Za-z0-9_-])")
 _MAX_CANDIDATES = 200
+# As `sillage.campaign.prepare` writes it: variant, campaign, account.
+_FEEDBACK_ID = re.compile(r"\s*(\d{1,9}):(\d{1,9}):(\d{1,9}):sillage\b")
 
 log = structlog.get_logger()
 
@@ -47,6 +53,16 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """Whom a report may mean that quotes no token: our campaign by its Feedback-ID, and an address that it names."""
+
+    account_id: AccountId
+    campaign_id: CampaignId
+    variant_id: VariantId
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A mail that came in, read: what it says, for whom, and what names it among its replays."""
 
@@ -54,6 +70,7 @@ class Letter:
     recipient: Recipient | None
     reports: list[Report]
     key: str
+    hint: Hint | None = None
 
 
 class Effect(StrEnum):
@@ -78,18 +95,20 @@ def address_of(text: str, bounce_domain: str, key: TokenKey) -> Address | None:
     return Address(Box(found[1]), recipient) if found and recipient else None
 
 
-def open_letter(raw: bytes, address: Address, key: TokenKey) -> Letter:
+def open_letter(raw: bytes, address: Address, key: TokenKey, rules: tuple[Rule, ...] | None = None) -> Letter:
     """Read a mail. Any bytes are read; the parsing may take tens of milliseconds, so not on an event loop."""
     mail = read(raw)
     if address.box is Box.UNSUBSCRIBE:
         return Letter(address, address.recipient, [], _name_of(mail, raw))
     recipient = address.recipient or next(_signed(mail, key), None)
-    return Letter(address, recipient, parse_report(raw), _name_of(mail, raw))
+    reports = parse_mail(mail, rules)
+    hint = _hint(mail, reports) if recipient is None else None
+    return Letter(address, recipient, reports, _name_of(mail, raw), hint)
 
 
 def act_on(conn: sa.Connection, letter: Letter, *, occurred_at: datetime, secret: str) -> Effect:
     """Let follow what follows, in the caller's transaction."""
-    recipient = letter.recipient
+    recipient = letter.recipient or _hinted(conn, letter.hint)
     account_id = signals.account_of(conn, recipient) if recipient and recipient.contact_id != NOBODY else None
     if recipient is None or account_id is None:
         return Effect.UNMATCHED
@@ -125,6 +144,27 @@ def act_on(conn: sa.Connection, letter: Letter, *, occurred_at: datetime, secret
             # A late warning, a success, a challenge, a report on authentication: nothing follows for the person.
             return Effect.NOTHING
     return Effect.NOTED if done else Effect.REPLAYED
+
+
+def _hinted(conn: sa.Connection, hint: Hint | None) -> Recipient | None:
+    """The recipient that a hint means: somebody of that account whom this campaign was for."""
+    if hint is None:
+        return None
+    contact_id = signals.recipient_by_address(conn, hint.account_id, hint.campaign_id, hint.email)
+    return None if contact_id is None else Recipient(hint.campaign_id, hint.variant_id, contact_id)
+
+
+def _hint(mail: Mail, reports: list[Report]) -> Hint | None:
+    """What a complaint says without a token. Anybody can write a Feedback-ID: only a known loop is listened to."""
+    report = weightiest(reports)
+    if report is None or report.kind is not Kind.COMPLAINT or not report.recipient:
+        return None
+    written = (part.inner.get("feedback-id") for part in mail.parts if part.is_message)
+    found = next((match for text in written if (match := _FEEDBACK_ID.match(text))), None)
+    if found is None or loop_of(sender(mail) or "") is None:
+        return None
+    variant, campaign, account = map(int, found.groups())
+    return Hint(AccountId(account), CampaignId(campaign), VariantId(variant), report.recipient)
 
 
 def weightiest(reports: list[Report]) -> Report | None:
@@ -172,6 +212,8 @@ def _texts(mail: Mail) -> Iterator[str]:
     order = ("message/feedback-report", "message/rfc822", "text/rfc822-headers", "message/global")
     yield from (part.text for kind in order for part in mail.of_type(kind))
     yield from (part.text for part in mail.parts if part.type not in order)
+    # An answer without any copy still says what it answers.
+    yield from (mail.headers.get(name) for name in ("in-reply-to", "references", "original-message-id"))
 
 
 def _name_of(mail: Mail, raw: bytes) -> str:

@@ -18,6 +18,7 @@ from sendworker import outcome as outcomes
 from sendworker.mailroom import Job, Mailroom
 from sendworker.smtp import Connection, SessionError
 from sillage.content.message import Compiled, Person
+from sillage.domain.bounce_rules import rules_with
 from sillage.domain.campaign import Pixel
 from sillage.domain.eligibility import pixel_for, why_not
 from sillage.errors import BadInput
@@ -58,6 +59,7 @@ class Lane:
         self._mailroom = mailroom
         self._settle = settle
         self._key = TokenKey(settings.secret.get_secret_value())
+        self._rules = rules_with(settings.own_bounce_rules)
         self._queue: deque[Job] = deque()
         self._wake = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -177,7 +179,8 @@ class Lane:
                 outcomes.broken(job, pixel, in_doubt=exc.in_doubt, now=self._settings.clock.now(), chance=chance)
             )
         else:
-            self._settle(outcomes.settled(job, reply, pixel, now=self._settings.clock.now(), chance=chance))
+            now = self._settings.clock.now()
+            self._settle(outcomes.settled(job, reply, pixel, now=now, chance=chance, rules=self._rules))
             self._measure()
 
     def _measure(self) -> None:

@@ -15,14 +15,12 @@ from sendworker.outcome import doubt_event, skip_event
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.prepare import prepare
 from sillage.content.message import Compiled
-from sillage.domain.bounce import PERMANENT
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
 from sillage.domain.ids import AccountId, CampaignId, ContactId, VariantId
 from sillage.errors import PermanentError, SillageError
-from sillage.lake.event import EventType
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns, deliveries, outbox, suppressions, workers
+from sillage.store import accounts, bounces, campaigns, deliveries, outbox, workers
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
@@ -86,18 +84,7 @@ class Mailroom:
 
     def _settle(self, conn: sa.Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
         deliveries.settle(conn, self.worker_id, outcomes)
-        for outcome in outcomes:
-            for event in outcome.events:
-                if event.type is EventType.BOUNCED and event.bounce_class in PERMANENT:
-                    suppressions.suppress_contact(
-                        conn,
-                        AccountId(event.account_id),
-                        outcome.contact_id,
-                        channel=event.channel,
-                        reason="npai" if event.bounce_class == "npai" else "hard_bounce",
-                        campaign_id=outcome.campaign_id,
-                        now=now,
-                    )
+        bounces.follow(conn, [event for outcome in outcomes for event in outcome.events], now=now)
 
     def _claim(
         self, conn: sa.Connection, room: dict[str, int], default_room: int, total: int, now: datetime

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sillage.domain.bounce import BounceClass, classify
+from sillage.domain.bounce_rules import Rule
 from sillage.domain.campaign import Pixel
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
 from sillage.domain.diagnostic import without_addresses
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from sendworker.smtp import Reply
 
 
-def settled(job: Job, reply: Reply, pixel: Pixel, *, now: datetime, chance: float) -> Outcome:
-    """What a reply means for its recipient."""
+def settled(
+    job: Job, reply: Reply, pixel: Pixel, *, now: datetime, chance: float, rules: tuple[Rule, ...] | None = None
+) -> Outcome:
+    """What a reply means for its recipient, by these rules of bounces (none given: the built-in ones)."""
     row = job.claimed
     first = row.first_attempt_at or now
     if reply.is_positive:
         event = _event(job, EventType.ACCEPTED, now, smtp_code=reply.code, opens_measured=pixel is Pixel.INDIVIDUAL)
         return _outcome(row, DeliveryState.ACCEPTED, now, first, None, event)
-    verdict = classify(reply.code, reply.status, reply.text)
+    host = (row.email or "").rpartition("@")[2]
+    verdict = classify(reply.code, reply.status, reply.text, host=host, rules=rules)
     facts: dict[str, Any] = {
         "smtp_code": reply.code,
         "status": reply.status,

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     relay_port: int = 25
     relay_signs_dkim: bool = False
     bounce_domain: str = "bounces.sillage.example"
+    bounce_rules: str = Field(default="", description="TOML file of your own bounce rules, asked before ours")
     sending_cap: int = Field(default=400, ge=1, description="rows `sending` per worker: the bound of the doubt")
     window_size: int = Field(default=200, ge=1, le=1000)
 
@@ -87,6 +88,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address that links in mails start with, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.web_port}").rstrip("/")
+
+    @property
+    def own_bounce_rules(self) -> Path | None:
+        """The user's file of bounce rules, where there is one."""
+        return Path(self.bounce_rules) if self.bounce_rules else None
 
     @property
     def lake_dir(self) -> Path:

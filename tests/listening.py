@@ -13,7 +13,17 @@ from sillage.domain.ids import AccountId, CampaignId, ContactId, VariantId
 from sillage.lake.event import Event, EventType, decode
 from sillage.store import accounts, consent
 from sillage.store.database import Store
-from sillage.store.tables import campaigns, consents, contacts, links, outbox, senders, suppressions, variants
+from sillage.store.tables import (
+    campaigns,
+    consents,
+    contacts,
+    deliveries,
+    links,
+    outbox,
+    senders,
+    suppressions,
+    variants,
+)
 from sillage.tokens import Recipient, TokenKey, address_hash
 
 EMAIL = "jean.dupont@gmail.example"
@@ -84,6 +94,21 @@ class Scene:
                     account_id=self.account_id,
                     campaign_id=self.recipient.campaign_id,
                     url=url,
+                )
+            )
+
+    def add_delivery(self) -> None:
+        """The campaign was for the person, and its message was taken."""
+        with self.store.write() as conn:
+            conn.execute(
+                deliveries.insert().values(
+                    account_id=self.account_id,
+                    campaign_id=self.recipient.campaign_id,
+                    contact_id=self.recipient.contact_id,
+                    variant_id=self.recipient.variant_id,
+                    provider="gmail",
+                    state="accepted",
+                    due_at=NOW,
                 )
             )
 

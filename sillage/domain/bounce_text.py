@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+from sillage.domain.phrases import Phrases, any_of, lowered
 from sillage.domain.returned_mail import Mail, split
 
 SIGNS_PATH = Path(__file__).resolve().parents[2] / "data" / "returned_mail_signs.toml"
@@ -19,17 +20,37 @@ MAX_WORDS = 60_000
 _ABOUT_LINES = 12
 _ABOUT_CHARS = 2_000
 _HEADERS_OF_A_MAIL = 3
-_SURE = 3
+_FIRST_WORDS = 1_500
+_ANNOUNCED_CHARS = 2_000
 _SAYS_SOMETHING = 8
 _LINES = re.IGNORECASE | re.MULTILINE
 
-HAS_STATUS = re.compile(r"^[ \t]*(?:final|original)-recipient[ \t]*:", _LINES)
+_HAS_STATUS = re.compile(r"^[ \t]*(?:final|original)-recipient[ \t]*:", _LINES)
 
 ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b|[A-Za-z0-9._+-]{1,64}@\[[0-9.]{7,15}\]"
 )
 
-_FIRST_ADDRESS = re.compile(rf"[ \t<]*({ADDRESS.pattern})[>:\s,.]")
+_FRAMED = r"[\"'`(\[<]*(?:rfc822;\s*|smtp:|mailto:)?"
+_ALONE = re.compile(rf"^[ \t>*-]*{_FRAMED}({ADDRESS.pattern})>?[ \t]*:?[ \t]*(?:\(.*)?$", _LINES)
+_AT_FIRST = re.compile(rf"^[ \t]*<?({ADDRESS.pattern})>?[ \t]*(?::|\.\.\.|-)[ \t]", _LINES)
+_RCPT_TO = re.compile(rf"RCPT TO:\s*<?({ADDRESS.pattern})", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(?:recipient|address|user|mailbox|account|to|destinataire|empf[^\s]{1,6}nger)[^\n@]{0,40}?[<\"'(: \[]"
+    rf"({ADDRESS.pattern})",
+    re.IGNORECASE,
+)
+# Behind an announcement: on its line or after at most three line ends, perhaps behind a name.
+_WITH_NAME = rf"(?:[\w.,' -]{{0,30}}[\"'(\[<]+)?{_FRAMED}({ADDRESS.pattern})"
+_BEHIND = re.compile(rf"[^\w@\n]{{0,40}}(?:\n[^\w@\n]{{0,80}}){{0,4}}{_WITH_NAME}")
+_LISTED = re.compile(rf"[ \t>*-]*{_WITH_NAME}(?:[>\"')\]:;,\s]|\.\.\.|$)")
+_MESSAGE_ID = re.compile(r"^[ \t>]*message-id:\s*<?([^\s<>]{3,250})>?", _LINES)
+
+_WRAPPED = re.compile(r"(?<=[a-z,)])\n(?=[a-z][^@\n]*(?:\n|$))")
+_BRACKETED = re.compile(rf"^[ \t]*<({ADDRESS.pattern})>[ \t]*(?:\([^()\n]{{0,300}}\))?[ \t]*:", _LINES)
+# As Sendmail tells its session: `550 5.1.1 <a@b.c>... User unknown`.
+_TRANSCRIPT = re.compile(rf"^[ \t]*[45]\d\d[- ](?:\d\.\d\.\d[ \t])?<?({ADDRESS.pattern})>?\.\.\.", _LINES)
+_FIRST_ADDRESS = re.compile(rf"(?:[45]\d\d[- ](?:\d\.\d\.\d[ \t])?)?[ \t<]*({ADDRESS.pattern})[>:\s,.]")
 # A sign's pattern stands in the frame of its name; the others may stand anywhere.
 _FRAMES = {
     "copy": r"^[ \t>*=_#|+-]*(?:(?:begin|start)[ \t]*)?(?:{})[ \t:.*=_#|-]*$",
@@ -48,10 +69,20 @@ _AUTO_HEADERS = (
 
 
 @cache
-def sign(name: str) -> re.Pattern[str]:
-    """The pattern of a sign, read once."""
-    phrases = tomllib.loads(SIGNS_PATH.read_text("utf-8"))[name]
-    return re.compile(_FRAMES.get(name, "{}").format("|".join(phrases)), re.IGNORECASE | re.MULTILINE)
+def _signs() -> dict[str, Phrases]:
+    """The signs by name, read once."""
+    tables = tomllib.loads(SIGNS_PATH.read_text("utf-8"))
+    return {name: any_of(patterns, _FRAMES.get(name, "{}")) for name, patterns in tables.items()}
+
+
+def _shows(name: str, text: str) -> bool:
+    """Whether a text shows a sign."""
+    return bool(text) and _signs()[name].found_in(lowered(text))
+
+
+def has_status(text: str) -> bool:
+    """Whether a text holds the fields of a delivery status, whatever its type says."""
+    return "ecipient" in text and bool(_HAS_STATUS.search(text))
 
 
 def sender(mail: Mail) -> str | None:
@@ -69,8 +100,9 @@ def said(mail: Mail) -> str:
         if part.type in {"text/plain", "text/html"} and not (part.type == "text/html" and texts):
             texts.append(part.text)
     words = "\n".join(texts)[:MAX_WORDS]
-    cut = next((found.start() for found in sign("copy").finditer(words) if words[: found.start()].strip()), len(words))
-    return words[:cut]
+    # Something must be said before a copy begins.
+    start = len(words) - len(words.lstrip()) + 1
+    return words[: _signs()["copy"].first_in(lowered(words), start)]
 
 
 def about(words: str, recipient: str | None) -> str:
@@ -97,7 +129,7 @@ def original_message_id(mail: Mail) -> str | None:
         if part.is_message and (found := part.inner.get("message-id")):
             return _bare(found)
     for text in _copies(mail):
-        if found_id := re.search(r"^[ \t>]*message-id:\s*<?([^\s<>]{3,250})>?", text, _LINES):
+        if found_id := _MESSAGE_ID.search(text):
             return _bare(found_id[1])
     references = mail.headers.get("in-reply-to") or mail.headers.get("references")
     found_id = re.search(r"<([^\s<>]{3,250})>", references)
@@ -109,47 +141,85 @@ def looks_returned(mail: Mail) -> bool:
     headers = mail.headers
     if headers.get("x-failed-recipients"):
         return True
-    if _is_answer(mail):
+    daemon = (
+        _shows("daemon", headers.get("from")) or headers.get("return-path").strip() == "<>" or not headers.get("from")
+    )
+    subject = _shows("subject", headers.get("subject"))
+    # An ordinary mail ends here: whatever it says or quotes, neither its sender nor its subject is a daemon's.
+    if not (daemon or subject) or _is_answer(mail):
         return False
     words = said(mail)
-    daemon = bool(
-        sign("daemon").search(headers.get("from"))
-        or headers.get("return-path").strip() == "<>"
-        or not headers.get("from")
-    )
-    subject = bool(sign("subject").search(headers.get("subject")))
-    phrase = bool(sign("phrase").search(words))
-    has_copy = any(part.is_message for part in mail.parts) or bool(
-        any(sign("copy").search(part.text[:MAX_WORDS]) for part in mail.parts)
-    )
-    signs = daemon + subject + phrase + has_copy
+    is_announced = bool(_announced(words[:_FIRST_WORDS]))
     if headers.get("list-id") or headers.get("list-post"):
-        return daemon and subject and signs >= _SURE
-    return signs >= _SURE or (daemon and (phrase or subject))
+        return subject and (is_announced or (daemon and _shows("phrase", words)))
+    if daemon:
+        return subject or is_announced or _shows("phrase", words)
+    has_copy = any(part.is_message for part in mail.parts) or any(True for _ in _copies(mail))
+    return is_announced or (has_copy and _shows("phrase", words))
 
 
-def is_warning(mail: Mail) -> bool:
-    """Whether a mail only says that delivery is late, and goes on."""
-    return bool(sign("warning").search(mail.headers.get("subject")) or sign("warning").search(said(mail)[:2_000]))
+def is_warning(mail: Mail, words: str) -> bool:
+    """Whether a mail with these words only says that delivery is late, and goes on."""
+    return _shows("warning", mail.headers.get("subject")) or _shows("warning", words[:2_000])
+
+
+def failed_recipients(mail: Mail) -> list[str]:
+    """The addresses of the header in which Exim and Google name whom they could not reach."""
+    return list(dict.fromkeys(who.lower() for who in ADDRESS.findall(mail.headers.get("x-failed-recipients"))))
 
 
 def recipients(mail: Mail, words: str) -> list[str]:
-    """Whom a returned mail in plain words speaks of: the best kind of evidence that it has, never a mixture."""
+    """Whom a returned mail in plain words speaks of: the best kind of evidence that it has, never a mixture.
+
+    What a program says outright is believed of anybody; what merely stands there, not of ourselves and the daemon.
+    """
+    told = next((found for found in (_unique(source, set()) for source in _told(mail, words)) if found), [])
+    if told:
+        return told
     own = _own(mail)
     return next((found for found in (_unique(source, own) for source in _evidence(mail, words)) if found), [])
 
 
+def _told(mail: Mail, words: str) -> Iterator[list[str]]:
+    yield failed_recipients(mail)
+    announced = _announced(words)
+    if announced:
+        # A list may go on behind an empty line, each address with its own reason.
+        lines = [who.lower() for who in (*_ALONE.findall(words), *_AT_FIRST.findall(words))]
+        own = _own(mail)
+        yield [*announced, *(who for who in lines if who not in own)] if set(announced) & set(lines) else announced
+    yield _BRACKETED.findall(words)
+    yield _TRANSCRIPT.findall(words)
+
+
+def _announced(words: str) -> list[str]:
+    """The addresses behind «could not be delivered to», «the following recipients failed» and the like."""
+    # Prose is wrapped anywhere: a line that goes on in the next is one.
+    words = _WRAPPED.sub(" ", words)
+    found: dict[str, None] = {}
+    for announcement in _signs()["announce"].matches_in(lowered(words)):
+        rest = words[announcement.end() : announcement.end() + _ANNOUNCED_CHARS]
+        here = _BEHIND.match(rest)
+        if here is None:
+            continue
+        found[here[1].lower()] = None
+        for line in rest[here.end() :].split("\n")[1:]:
+            other = _LISTED.match(line)
+            if other is not None:
+                found[other[1].lower()] = None
+            elif not line.strip():
+                break
+    return list(found)
+
+
 def _evidence(mail: Mail, words: str) -> Iterator[list[str]]:
-    yield ADDRESS.findall(mail.headers.get("x-failed-recipients"))
     # A line of its own (`<a@b.c>:` as qmail and Postfix write, or the bare address), or named in the SMTP dialogue.
-    yield re.findall(
-        rf"^[ \t>*-]*<?(?:rfc822;\s*|smtp:|mailto:)?({ADDRESS.pattern})>?[ \t]*:?[ \t]*(?:\(.*)?$", words, _LINES
-    )
-    yield re.findall(rf"^[ \t]*<?({ADDRESS.pattern})>?[ \t]*(?::|\.\.\.|-)[ \t]", words, _LINES)
-    yield re.findall(rf"RCPT TO:\s*<?({ADDRESS.pattern})", words, re.IGNORECASE)
-    naming = r"(?:recipient|address|user|mailbox|account|to|destinataire|empf[^\s]{1,6}nger)[^\n@]{0,40}?[<\"'(: \[]"
-    yield re.findall(rf"{naming}({ADDRESS.pattern})", words, re.IGNORECASE)
-    yield ADDRESS.findall(words)
+    if "@" in words:
+        yield _ALONE.findall(words)
+        yield _AT_FIRST.findall(words)
+        yield _RCPT_TO.findall(words)
+        yield _NAMED.findall(words)
+        yield ADDRESS.findall(words)
     for part in mail.parts:
         if part.is_message:
             yield ADDRESS.findall(" ".join(part.inner.all("to")))
@@ -160,8 +230,10 @@ def _evidence(mail: Mail, words: str) -> Iterator[list[str]]:
 def _copies(mail: Mail) -> Iterator[str]:
     """The texts in which a copy of our message may stand."""
     for part in mail.parts:
-        if part.type in {"text/plain", "text/html"} and (found := sign("copy").search(part.text[:MAX_WORDS])):
-            yield part.text[found.start() : MAX_WORDS]
+        if part.type in {"text/plain", "text/html"}:
+            start = _signs()["copy"].first_in(lowered(part.text[:MAX_WORDS]))
+            if start is not None:
+                yield part.text[start:MAX_WORDS]
     for part in mail.parts:
         if not part.is_message and len(split(part.text.lstrip("\n"))[0]) >= _HEADERS_OF_A_MAIL:
             yield part.text[:MAX_WORDS]
@@ -197,15 +269,15 @@ def _is_answer(mail: Mail) -> bool:
 def is_autoreply(mail: Mail) -> bool:
     """Whether a program answered for a person who is away (RFC 3834)."""
     headers = mail.headers
-    if headers.get("list-id") or sign("subject").search(headers.get("subject")):
+    if headers.get("list-id") or _shows("subject", headers.get("subject")):
         return False
     submitted = headers.get("auto-submitted").lower()
     by_header = submitted.startswith(("auto-replied", "auto-notified")) or any(
         name in headers for name in _AUTO_HEADERS
     )
     by_header = by_header or headers.get("precedence").lower().replace("-", "_") == "auto_reply"
-    return (by_header and not sign("daemon").search(headers.get("from"))) or bool(
-        sign("away").search(headers.get("subject")) or sign("away_anywhere").search(headers.get("subject"))
+    return (by_header and not _shows("daemon", headers.get("from"))) or bool(
+        _shows("away", headers.get("subject")) or _shows("away_anywhere", headers.get("subject"))
     )
 
 
@@ -216,19 +288,17 @@ def is_challenge(mail: Mail) -> bool:
     answered = (
         bool(mail.headers.get("in-reply-to") or mail.headers.get("auto-submitted")) or "x-tmda-confirm" in mail.headers
     )
-    return bool(
-        sign("challenge").search(mail.headers.get("subject")) and (answered or sign("challenge").search(said(mail)))
-    )
+    return bool(_shows("challenge", mail.headers.get("subject")) and (answered or _shows("challenge", said(mail))))
 
 
 def is_unsubscribe(mail: Mail) -> bool:
     """Whether a person asks for no more mail, in the subject or the first line; a mention of the word is no wish."""
     if mail.headers.get("list-id"):
         return False
-    if sign("unsubscribe").match(mail.headers.get("subject").strip()):
+    if _signs()["unsubscribe"].begins(mail.headers.get("subject").strip().lower()):
         return True
     own = [line for line in said(mail).split("\n") if line.strip() and not line.lstrip().startswith(">")]
-    return bool(own) and bool(sign("unsubscribe_line").match(own[0]))
+    return bool(own) and _signs()["unsubscribe_line"].begins(own[0].lower())
 
 
 ANSWERS: tuple[tuple[str, Callable[[Mail], bool]], ...] = (

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sillage.domain.returned_mail import Headers, Mail, Part, split
 
-# RFC 5965 3.2.2 and RFC 6591: what is reported. Only the person's own complaint counts against a message.
-COMPLAINTS = frozenset({"abuse", "fraud", "virus", "other", "opt-out", "opt-out-list", "miscategorized"})
+# RFC 5965 7.3: only the person's own word against a message counts. A virus is found by a program, `other` says
+# nothing, `not-spam` is praise, and reports on authentication (RFC 6591) are about our set-up.
+COMPLAINTS = frozenset({"abuse", "fraud", "opt-out"})
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']{1,64}@[A-Za-z0-9.-]{1,255}[A-Za-z0-9]")
 

@@ -23,9 +23,13 @@ MAX_PARTS = 100
 MAX_PART_CHARS = 200_000
 MAX_HEADER_CHARS = 10_000
 MAX_HEADERS = 500
+MAX_HEADER_BLOCK = 200_000
 
 # Codecs that are no charsets of mail, some of them slow on purpose-made input.
 _NO_CHARSET = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
+_FOLD = re.compile(r"\n[ \t]+")
+# What no program writes its reasons in; not worth decoding.
+_NO_WORDS = ("image/", "audio/", "video/", "font/", "application/")
 _HEADER = re.compile(r"([!-9;-~]{1,100})[ \t]*:(.*)")
 _PARAMETER = re.compile(r";\s*([\w*-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;\s]*))")
 _MESSAGE_TYPES = {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}
@@ -101,15 +105,21 @@ def unify_lines(raw: bytes) -> bytes:
 
 
 def split(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Header fields, and what follows the first empty line. A text that begins with no header is all body."""
+    """Header fields, decoded, and what follows the first empty line. A text that begins with no header is all body."""
+    fields, rest = split_raw(text)
+    return [(name, _words(value)) for name, value in fields], rest
+
+
+def split_raw(text: str) -> tuple[list[tuple[str, str]], str]:
+    """The same with the fields as they stand, folds included."""
     fields: list[tuple[str, str]] = []
-    position, end = 0, len(text)
+    position, end = 0, min(len(text), MAX_HEADER_BLOCK)
     while position < end and len(fields) < MAX_HEADERS:
         stop = text.find("\n", position)
         stop = end if stop < 0 else stop
         line = text[position : min(stop, position + MAX_HEADER_CHARS)]
         if not line.strip():
-            return _decoded(fields), text[stop + 1 :]
+            return fields, text[stop + 1 :]
         if line[0] in " \t" and fields:
             name, value = fields[-1]
             if len(value) < MAX_HEADER_CHARS:
@@ -118,9 +128,9 @@ def split(text: str) -> tuple[list[tuple[str, str]], str]:
             fields.append((match[1], match[2]))
         else:
             # Not a header, and no empty line before it: the body begins here.
-            return _decoded(fields), text[position:]
+            return fields, text[position:]
         position = stop + 1
-    return _decoded(fields), text[position:]
+    return fields, text[position:]
 
 
 def content_type(value: str) -> tuple[str, dict[str, str]]:
@@ -147,13 +157,9 @@ def _without(text: str, element: str) -> str:
     return "".join([*kept, text[position:]])
 
 
-def _decoded(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, _words(value)) for name, value in fields]
-
-
 def _words(value: str) -> str:
     """A header's value in Unicode: encoded words decoded, bare bytes read as UTF-8 or Latin-1, folds undone."""
-    value = re.sub(r"\n[ \t]+", " ", value).strip()
+    value = (_FOLD.sub(" ", value) if "\n" in value else value).strip()
     if "=?" in value:
         try:
             return str(make_header(decode_header(value)))
@@ -194,10 +200,15 @@ def _children(text: str, boundary: str) -> list[str]:
 
 
 def _leaf(headers: Headers, kind: str, params: dict[str, str], text: str) -> Part:
+    if kind.startswith(_NO_WORDS) and headers.get("content-transfer-encoding").lower().startswith("base64"):
+        return Part(kind, "")
     text = _body(text[: 2 * MAX_PART_CHARS], headers.get("content-transfer-encoding"), params.get("charset", "utf-8"))
     text = text[:MAX_PART_CHARS]
     if kind in _MESSAGE_TYPES:
         return Part(kind, text, Headers(split(text.lstrip("\n"))[0]))
+    if kind.startswith("multipart/"):
+        # Its boundary can't be found: what it holds is words all the same.
+        kind = "text/plain"
     if kind == "text/html":
         return Part(kind, plain_of_html(text))
     return Part(kind, text)

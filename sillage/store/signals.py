@@ -13,17 +13,26 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from sillage.domain.bounce import PERMANENT, BounceClass, without_person
+from sillage.domain.bounce import BounceClass, without_person
+from sillage.domain.bounce_policy import SUPPRESSION_REASONS, Follow
 from sillage.domain.consent import Channel, ConsentState, Purpose
-from sillage.domain.ids import AccountId
+from sillage.domain.ids import AccountId, CampaignId, ContactId
 from sillage.lake.event import Event, EventType, event_id
-from sillage.store import consent, outbox
+from sillage.store import bounces, consent, outbox
 from sillage.store.suppressions import suppress_contact
-from sillage.store.tables import consent_acts, consents, contacts, suppressions, variants
+from sillage.store.tables import (
+    campaigns,
+    consent_acts,
+    consents,
+    contact_sends,
+    contacts,
+    deliveries,
+    suppressions,
+    variants,
+)
 from sillage.tokens import NOBODY, Recipient, address_hash
 
 TRACKING = (Purpose.OPEN_TRACKING, Purpose.CLICK_TRACKING)
-SUPPRESSION_REASONS = {BounceClass.NPAI: "npai", BounceClass.HARD: "hard_bounce"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,26 @@ def account_of(conn: sa.Connection, recipient: Recipient) -> AccountId | None:
     if found is None:
         found = conn.execute(sa.select(contacts.c.account_id).where(contacts.c.id == recipient.contact_id)).scalar()
     return None if found is None else AccountId(found)
+
+
+def recipient_by_address(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, email: str
+) -> ContactId | None:
+    """The contact with an address whom a campaign of this account was for; None where there is none."""
+    found = conn.execute(
+        sa.select(contacts.c.id).where(
+            contacts.c.account_id == account_id,
+            contacts.c.email == email,
+            sa.exists().where(
+                deliveries.c.account_id == account_id,
+                deliveries.c.campaign_id == campaign_id,
+                deliveries.c.contact_id == contacts.c.id,
+            )
+            | sa.exists().where(contact_sends.c.account_id == account_id, contact_sends.c.contact_id == contacts.c.id),
+            sa.exists().where(campaigns.c.account_id == account_id, campaigns.c.id == campaign_id),
+        )
+    ).scalar()
+    return None if found is None else ContactId(found)
 
 
 def unsubscribe(
@@ -106,13 +135,14 @@ def bounce(
     secret: str,
     attempt: int | None = None,
 ) -> bool:
-    """Note a refusal, and stop all mail where nobody or nothing is at that address.
+    """Note a refusal, and let follow what the account's policy says: stop all mail, or keep and count.
 
     `key` names the report (its Message-ID): the same report twice is one event, a later report is another, so that a
     soft bounce hides no hard one. False where a report by mail says again what stopped this campaign's person before.
     """
     person = _person(conn, account_id, recipient)
-    if bounced.bounce_class in PERMANENT and not recipient.is_test:
+    follows = bounces.policy_of(conn, account_id).of(bounced.bounce_class)
+    if follows is Follow.DEACTIVATE and not recipient.is_test:
         reason = SUPPRESSION_REASONS[bounced.bounce_class]
         if via == "mail" and _is_suppressed(conn, account_id, recipient, person, reason):
             return False
@@ -282,4 +312,6 @@ def _record(
         attempt=attempt,
     )
     outbox.record(conn, [event])
+    if kind is EventType.BOUNCED and not recipient.is_test and _person(conn, account_id, recipient).is_there:
+        bounces.note(conn, [event])
     return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.campaign import CampaignState, MessageKind, SourceKind
 from sillage.domain.consent import Channel, ConsentState, Purpose
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
@@ -185,7 +186,7 @@ suppressions = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     one_of("channel", Channel),
     sqlite_with_rowid=False,
-    comment="Addresses that get nothing: npai, hard_bounce, complaint, erased, manual. By keyed hash.",
+    comment="Addresses that get nothing: npai, hard_bounce, soft_bounce, complaint, erased, manual. By keyed hash.",
 )
 
 groups = sa.Table(
@@ -324,6 +325,70 @@ deliveries = sa.Table(
     one_of("state", DeliveryState),
     sqlite_with_rowid=False,
     comment="One row per campaign and recipient: the queue, and the key by which nobody is mailed twice.",
+)
+
+bounce_policies = sa.Table(
+    "bounce_policies",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("follows", Json, nullable=False),
+    sa.Column("recommend_after", sa.Integer, nullable=False),
+    sa.Column("within_days", sa.Integer, nullable=False),
+    sa.Column("min_campaigns", sa.Integer, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    comment="What follows from a bounce, by class, where an account chose other than the default.",
+)
+
+contact_bounces = sa.Table(
+    "contact_bounces",
+    metadata,
+    sa.Column("id", sa.LargeBinary, primary_key=True),
+    _account(),
+    sa.Column("contact_id", BigId, nullable=False),
+    sa.Column("campaign_id", BigId, nullable=False),
+    sa.Column("provider", sa.Text),
+    sa.Column("bounce_class", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("status", sa.Text),
+    sa.Column("smtp_code", sa.Integer),
+    sa.Column("rule", sa.Text),
+    sa.Column("diagnostic", sa.Text),
+    sa.Column("occurred_at", Moment, nullable=False),
+    sa.Index("ix_contact_bounces_contact", "account_id", "contact_id", "occurred_at"),
+    sa.Index("ix_contact_bounces_class", "account_id", "bounce_class", "occurred_at"),
+    one_of("bounce_class", BounceClass),
+    sqlite_with_rowid=False,
+    comment="Bounces that count for or against a contact, by the id of their event: for policy and re-judgement.",
+)
+
+deliveries_since = sa.Table(
+    "deliveries_since",
+    metadata,
+    sa.Column("contact_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("campaign_id", BigId, primary_key=True, autoincrement=False),
+    _account(),
+    sa.Column("accepted_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Deliveries to contacts that had bounced before: each starts the count anew, unless it came back too.",
+)
+
+reported_complaints = sa.Table(
+    "reported_complaints",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("complaints", BigId),
+    sa.Column("messages", BigId),
+    sa.Column("rate", sa.Float),
+    sa.Column("rate_is_below", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("imported_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment=(
+        "What providers tell in sums (Signal Spam, Postmaster Tools, SNDS), by day and by domain or address: shown"
+        " beside our own complaints, never added to them."
+    ),
 )
 
 tallies = sa.Table(

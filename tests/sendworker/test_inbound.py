@@ -258,9 +258,9 @@ async def test_complaint_is_joined_by_what_it_quotes(post: Post, where: str) -> 
     assert (event.type, event.via) == (EventType.COMPLAINED, "feedback_loop")
 
 
-@pytest.mark.parametrize("kind", ["auth-failure", "not-spam"])
+@pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "virus", "other"])
 async def test_report_that_is_no_complaint_has_no_effect(post: Post, kind: str) -> None:
-    """Reports on authentication and of «not spam» stop nothing."""
+    """Reports on authentication, of viruses, of «not spam» and of nothing in particular stop nothing."""
     original = f"Message-ID: <{post.scene.mailbox_token}@{DOMAIN}>"
     assert (await post.send(f"fbl@{DOMAIN}", feedback_mail(original, kind=kind)))[0] == 250
     assert post.scene.suppressed() is None
@@ -359,6 +359,74 @@ async def test_several_recipients_of_one_mail_are_each_served(post: Post) -> Non
 
     await asyncio.to_thread(send)
     assert {event.contact_id for event in post.scene.events()} == {post.scene.recipient.contact_id, other.contact_id}
+
+
+async def test_burst_of_returned_mail_takes_few_turns_of_ops(post: Post) -> None:
+    """Mails that come while ops is busy are carried out together, and each sender hears 250 after that commit."""
+    commits: list[int] = []
+
+    def count(_conn: object) -> None:
+        commits.append(1)
+
+    sa.event.listen(sa.engine.Engine, "commit", count)
+    try:
+        with post.scene.store.write():
+            burst = [
+                asyncio.create_task(post.send(post.return_path, bounce_mail(message_id=f"<{n}@mx>", status="4.2.2",
+                                                                            words="452 4.2.2 mailbox full")))
+                for n in range(30)
+            ]  # fmt: skip
+            await asyncio.sleep(1)
+            assert not any(task.done() for task in burst)
+            commits.clear()
+        codes = [code for code, _words in await asyncio.gather(*burst)]
+    finally:
+        sa.event.remove(sa.engine.Engine, "commit", count)
+    assert codes == [250] * 30
+    assert len(commits) < 15
+    assert len(post.scene.events()) == 30
+
+
+async def test_mail_that_fails_takes_no_other_with_it(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a group one mail that can't be kept is put off, and the others are taken."""
+    monkeypatch.setattr(unmatched, "MAX_LISTED", 0)
+    with post.scene.store.write():
+        stranger = asyncio.create_task(post.send(f"fbl@{DOMAIN}", feedback_mail("Message-ID: <x@y>")))
+        known = [
+            asyncio.create_task(post.send(post.return_path, bounce_mail(message_id=f"<{n}@mx>"))) for n in range(5)
+        ]
+        await asyncio.sleep(1)
+    assert (await stranger)[0] == 451
+    assert {code for code, _words in await asyncio.gather(*known)} == {250}
+
+
+def redacted(account_id: int, *, sender: str = "feedback@arf.mail.yahoo.com") -> bytes:
+    """A complaint that quotes our Feedback-ID and the person, and no token of ours."""
+    mail = feedback_mail(f"Feedback-ID: 1:1:{account_id}:sillage\nTo: {EMAIL}")
+    return mail.replace(b"feedback@provider.example", sender.encode())
+
+
+async def test_complaint_is_tied_by_feedback_id_and_address(post: Post) -> None:
+    """Without a token, a known loop's report is tied by our Feedback-ID and the person whom that campaign was for."""
+    post.scene.add_delivery()
+    code, _words = await post.send(f"fbl@{DOMAIN}", redacted(post.scene.account_id))
+    assert code == 250
+    assert [event.type for event in post.scene.events()] == [EventType.COMPLAINED]
+    assert post.scene.suppressed() == "complaint"
+
+
+@pytest.mark.parametrize("case", ["foreign account", "unknown loop", "no delivery"])
+async def test_complaint_with_a_feedback_id_that_proves_nothing_is_put_aside(post: Post, case: str) -> None:
+    """A Feedback-ID can be read in any of our mails: alone, or from just anybody, it ends no relation."""
+    if case != "no delivery":
+        post.scene.add_delivery()
+    mail = redacted(
+        post.scene.account_id + (case == "foreign account"),
+        sender="eve@evil.example" if case == "unknown loop" else "feedback@arf.mail.yahoo.com",
+    )
+    code, _words = await post.send(f"fbl@{DOMAIN}", mail)
+    assert (code, post.scene.events()) == (250, [])
+    assert post.aside() == [("complaint", "unmatched")]
 
 
 def test_address_of_refuses_another_key() -> None:
