@@ -19,12 +19,13 @@ from sillage.lake import catalog
 from sillage.lake.build import AS_OF_AT, AS_OF_SEQ
 from sillage.settings import Settings
 
-# All that the marts may know of ops: what a campaign is, and nothing of who gets it.
+# All that the marts may know of ops: what a campaign is, and of who gets it no more than where they came from.
 OPS_COLUMNS = {
     "accounts": "id, slug, name, locale, timezone, tracking_policy, created_at",
     "campaigns": "id, account_id, name, kind, channel, state, audience, send_at, created_at, planned_at, started_at, "
     "closed_at",
     "variants": "id, account_id, campaign_id, position, name, subject",
+    "contacts": "id, account_id, source, import_id, created_at",
     "links": "account_id, campaign_id, variant_id, number, url, label",
 }
 

@@ -3,6 +3,7 @@ select
     account_id,
     campaign_id,
     variant_id,
+    max(lake_seq) as last_lake_seq,
     count(distinct event_id) filter (where event_type = 'opened' and not is_machine) as anonymous_open_count,
     count(distinct event_id) filter (where event_type = 'clicked' and not is_machine) as anonymous_click_count
 from {{ ref('int_events__judged') }}

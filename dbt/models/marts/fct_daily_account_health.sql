@@ -1,18 +1,22 @@
 -- By the day of the first attempt, on the account's own calendar: what became of the recipients of that day.
 with recipients as (
     select
-        activity.*,
-        timezone(accounts.time_zone, activity.first_attempted_at)::date as activity_date
-    from {{ ref('fct_recipient_activity') }} as activity
-    inner join {{ ref('dim_account') }} as accounts on activity.account_id = accounts.account_id
-    where activity.is_sent
+        recipient_counts.*,
+        timezone(accounts.time_zone, recipient_counts.attempted_at)::date as activity_date
+    from {{ ref('fct_recipient_counts') }} as recipient_counts
+    inner join {{ ref('dim_account') }} as accounts on recipient_counts.account_id = accounts.account_id
+    where recipient_counts.sent_count > 0
+),
+
+counted as (
+    {{ summed('recipients', ['account_id', 'activity_date']) }}
 ),
 
 performance as (
-    {{ performance('recipients', ['account_id', 'activity_date']) }}
+    {{ rated('counted') }}
 )
 
 select
-    *,
+    * replace (null::bigint as anonymous_open_count, null::bigint as anonymous_click_count),
     {{ as_of_seq() }} as as_of_seq
 from performance

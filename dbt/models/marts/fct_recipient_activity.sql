@@ -1,5 +1,6 @@
 -- One row per campaign and recipient. Only recipients with events after the newest one held here are counted
 -- again, from all their events, so that late, replayed and re-judged events end in the same rows as a full refresh.
+-- They are picked before their events are grouped: by campaign alone, 100,000 events of all campaigns took 80 s.
 {{
     config(
         materialized='incremental',
@@ -11,7 +12,36 @@
 }}
 
 -- depends_on: {{ ref('stg_lake__events') }}
-{% set cursor = cursor_of(this) if is_incremental() else 0 %}
+-- depends_on: {{ ref('int_events__judged') }}
+-- depends_on: {{ ref('int_events__by_recipient') }}
+
+{% if is_incremental() %}
+    {% set cursor = cursor_of(this) %}
+    {% set touched = touched_campaigns(cursor) %}
+
+    with touched as materialized (
+        {{ touched_recipients(cursor) }}
+    ),
+
+    events as (
+        select judged.*
+        from {{ ref('int_events__judged') }} as judged
+        semi join touched
+            on
+                judged.account_id = touched.account_id
+                and judged.campaign_id = touched.campaign_id
+                and judged.contact_id = touched.contact_id
+        where {{ touched | replace('campaign_id', 'judged.campaign_id') }}
+    ),
+
+    recipients as (
+        {{ by_recipient('events') }}
+    )
+{% else %}
+    with recipients as (
+        select * from {{ ref('int_events__by_recipient') }}
+    )
+{% endif %}
 
 select
     account_id,
@@ -48,7 +78,4 @@ select
     was_complained,
     complained_at,
     last_lake_seq
-from {{ ref('int_events__by_recipient') }}
-{% if is_incremental() %}
-    where last_lake_seq > {{ cursor }} and {{ touched_campaigns(cursor) }}
-{% endif %}
+from recipients

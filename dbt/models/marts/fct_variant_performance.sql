@@ -1,9 +1,9 @@
-with performance as (
-    {{ performance(
-        ref('fct_recipient_activity'),
-        ['account_id', 'campaign_id', 'variant_id'],
-        ref('int_anonymous__by_variant')
-    ) }}
+with counted as (
+    {{ summed(ref('fct_recipient_counts'), ['account_id', 'campaign_id', 'variant_id']) }}
+),
+
+performance as (
+    {{ rated('counted') }}
 )
 
 select

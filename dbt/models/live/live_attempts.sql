@@ -1,0 +1,8 @@
+select
+    account_id,
+    campaign_id,
+    provider,
+    event_id,
+    occurred_at,
+    is_refused
+from {{ ref('int_attempts') }}
