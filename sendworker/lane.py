@@ -1,48 +1,47 @@
 """A lane: the connections that this worker has to one mailbox provider, and the messages that wait for them.
 
-A slow provider fills its own lane and no other.
+A slow provider fills its own lane and no other. Within a lane each pool has its own next hops: one pool where a
+relay takes all, one for each domain in direct mode.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from sendworker import outcome as outcomes
+from sendworker.fill import Filler
 from sendworker.mailroom import Job, Mailroom
-from sendworker.smtp import Connection, SessionError
-from sillage.content.message import Compiled, Person
+from sendworker.reply import Reply, SessionError
+from sendworker.routes import NoRouteError, Router
+from sendworker.session import Letter, Loss
+from sendworker.smtp import Connection
 from sillage.domain.bounce_rules import rules_with
 from sillage.domain.campaign import Pixel
-from sillage.domain.eligibility import pixel_for, why_not
-from sillage.errors import BadInput
 from sillage.settings import Settings
-from sillage.store.columns import to_micros
 from sillage.store.deliveries import Outcome
-from sillage.store.merge_fields import merged
-from sillage.tokens import NOBODY, Recipient, TokenKey
 
 log = structlog.get_logger()
 
 STALE_S = 1.0
 """A claimed row whose first byte has not left within a second goes back."""
-IDLE_CLOSE_S = 20.0
 RETRY_CONNECT_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_MEASURE_S = 0.2
+_AHEAD_S = 0.3
+"""How much work a lane keeps waiting, in seconds of its own speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where a lane's mail goes and how much at a time."""
 
-    host: str
-    port: int
-    helo: str
+    router: Router
     connections: int
     per_connection: int
 
@@ -54,183 +53,263 @@ class Lane:
         self, provider: str, route: Route, settings: Settings, mailroom: Mailroom, settle: Callable[[Outcome], None]
     ) -> None:
         self.provider = provider
-        self._route = route
-        self._settings = settings
-        self._mailroom = mailroom
-        self._settle = settle
-        self._key = TokenKey(settings.secret.get_secret_value())
-        self._rules = rules_with(settings.own_bounce_rules)
-        self._queue: deque[Job] = deque()
-        self._wake = asyncio.Condition()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failures = 0
-        self._closed_until = 0.0
-        self._stopping = False
-        self._anonymous: dict[int, str] = {}
+        self.route = route
+        self.settings = settings
+        self.mailroom = mailroom
+        self.settle = settle
+        self.filler = Filler(settings, mailroom, settle)
+        self.rules = rules_with(settings.own_bounce_rules)
+        self.connections = 0
+        """Open and opening, over all pools."""
+        self.is_stopping = False
+        self._pools: dict[str, _Pool] = {}
         self._rate = 0.0
-        self._sent_since = (time.monotonic(), 0)
+        self._since, self._sent = time.monotonic(), 0
 
     @property
     def room(self) -> int:
         """How many more messages fit, so that each leaves within its second."""
-        if self._stopping or time.monotonic() < self._closed_until:
+        now = time.monotonic()
+        if self.is_stopping or (self._pools and all(now < pool.closed_until for pool in self._pools.values())):
             return 0
-        wanted = max(self._route.connections * 4, int(self._rate * 0.3))
-        return max(0, min(wanted, self._settings.window_size) - len(self._queue))
+        waiting = sum(len(pool.queue) for pool in self._pools.values())
+        wanted = max(self.route.connections * 4, int(self._rate * _AHEAD_S))
+        return max(0, min(wanted, self.settings.window_size) - waiting)
 
-    def put(self, jobs: list[Job]) -> None:
+    def put(self, jobs: Sequence[Job]) -> None:
         """Queue claimed messages; the last look is taken when each leaves."""
-        self._queue.extend(jobs)
-        for _ in range(min(self._route.connections - len(self._tasks), len(jobs))):
-            self._tasks.append(asyncio.create_task(self._work()))
-        self._tasks = [t for t in self._tasks if not t.done()]
-        asyncio.get_running_loop().create_task(self._notify())
-
-    async def _notify(self) -> None:
-        async with self._wake:
-            self._wake.notify_all()
+        touched: dict[str, _Pool] = {}
+        for job in jobs:
+            name = self.route.router.pool_of(job.claimed.email or "")
+            pool = touched.get(name) or self._pools.get(name)
+            if pool is None:
+                pool = self._pools[name] = _Pool(self, name)
+            pool.queue.append(job)
+            touched[name] = pool
+        for pool in touched.values():
+            pool.kick()
 
     async def stop(self, grace_s: float) -> None:
         """Finish what is in flight, give the rest back."""
-        self._stopping = True
-        await self._notify()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
-        for task in self._tasks:
-            task.cancel()
-        self._give_back_all()
-
-    def _give_back_all(self) -> None:
-        while self._queue:
-            self._give_back(self._queue.popleft())
-
-    def _give_back(self, job: Job) -> None:
-        self._settle(outcomes.given_back(job, due_at=job.campaign.send_at or self._settings.clock.now()))
+        self.is_stopping = True
+        pools = list(self._pools.values())
+        for pool in pools:
+            pool.give_back_all()
+        end = time.monotonic() + grace_s
+        while any(pool.is_busy for pool in pools) and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        for pool in pools:
+            await pool.close(politely=grace_s > 0)
 
     def sweep(self) -> None:
-        """Give back what has waited too long for a connection."""
-        while self._queue and time.monotonic() - self._queue[0].claimed_at > STALE_S:
-            self._give_back(self._queue.popleft())
+        """Give back what has waited too long for a connection; forget pools that are done."""
+        old = time.monotonic() - STALE_S
+        for name, pool in list(self._pools.items()):
+            pool.sweep(old)
+            if pool.is_forgettable:
+                del self._pools[name]
 
-    async def _has_work(self) -> bool:
-        async with self._wake:
-            if not self._queue and not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_CLOSE_S):
-                        await self._wake.wait_for(lambda: bool(self._queue) or self._stopping)
-        return bool(self._queue) and not self._stopping
+    def give_back(self, job: Job) -> None:
+        """The row is due again, as if it had not been claimed."""
+        self.settle(outcomes.given_back(job, due_at=job.campaign.send_at or self.settings.clock.now()))
 
-    async def _work(self) -> None:
-        connection: Connection | None = None
+    def make_way(self) -> None:
+        """All connections are taken, and a pool has none: let one that idles elsewhere go."""
+        for pool in self._pools.values():
+            if pool.let_idle_go():
+                return
+
+    def measure(self) -> None:
+        """One more was answered."""
+        self._sent += 1
+        elapsed = time.monotonic() - self._since
+        if elapsed >= _MEASURE_S:
+            self._rate = 0.5 * self._rate + 0.5 * self._sent / elapsed
+            self._since, self._sent = time.monotonic(), 0
+
+
+class _Pool:
+    """Messages that go the same way, and the connections that they go over (the courier of each)."""
+
+    def __init__(self, lane: Lane, name: str) -> None:
+        self.name = name
+        self.queue: deque[Job] = deque()
+        self.closed_until = 0.0
+        self._lane = lane
+        self._open: list[Connection] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._used_at = time.monotonic()
+
+    @property
+    def is_busy(self) -> bool:
+        """Something of ours is on its way."""
+        return any(not c.session.is_idle for c in self._open)
+
+    @property
+    def is_forgettable(self) -> bool:
+        """Nothing waits, nothing is open, and no failure is to be remembered."""
+        done = not (self.queue or self._open or self._opening) and self.name
+        return bool(done) and time.monotonic() > max(self.closed_until, self._used_at) + RETRY_CONNECT_S[-1]
+
+    def kick(self) -> None:
+        """There is mail: let idle connections take it, and open more where there is more of it than they take."""
+        for connection in list(self._open):
+            if not self.queue:
+                return
+            connection.pump()
+        lane = self._lane
+        if lane.is_stopping or time.monotonic() < self.closed_until:
+            return
+        wanted = len(self.queue) - len(self._opening)
+        if wanted > 0 and lane.connections >= lane.route.connections and not (self._open or self._opening):
+            lane.make_way()
+        for _ in range(min(wanted, lane.route.connections - lane.connections)):
+            lane.connections += 1
+            task = asyncio.get_running_loop().create_task(self._connect())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _connect(self) -> None:
+        lane, opened = self._lane, False
         try:
-            while await self._has_work():
-                # A message is taken from the queue only when it can leave at once.
-                connection = await self._ready(connection)
-                self.sweep()
-                if self._queue:
-                    await self._send(connection, self._queue.popleft())
+            hops = await lane.route.router.hops(self.name)
+            why = SessionError(f"no server is known for {self.name or 'the relay'}")
+            for hop in hops:
+                try:
+                    connection = await Connection.open(
+                        hop, self, limit=lane.route.per_connection, ended=self._ended,
+                        may_write=lambda: time.monotonic() < lane.mailroom.lease_ends,
+                    )  # fmt: skip
+                except SessionError as exc:
+                    lane.route.router.tried(hop, worked=False)
+                    log.info("hop.failed", provider=lane.provider, hop=str(hop), why=str(exc))
+                    why = exc
+                    continue
+                lane.route.router.tried(hop, worked=True)
+                opened = True
+                self._failures = 0
+                if connection.is_open:
+                    self._open.append(connection)
+                    connection.pump()
+                return
+            self._no_route(why)
         except SessionError as exc:
             self._no_route(exc)
+        except NoRouteError as exc:
+            self._refuse_all(exc.reply)
         finally:
-            if connection is not None:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await connection.quit()
+            if not opened:
+                lane.connections -= 1
 
-    async def _ready(self, connection: Connection | None) -> Connection:
-        if connection is not None:
-            if connection.is_open and connection.messages < self._route.per_connection:
-                return connection
-            await connection.quit()
-        return await self._connect()
+    def _ended(self, connection: Connection) -> None:
+        self._lane.connections -= 1
+        if connection in self._open:
+            self._open.remove(connection)
+        if self.queue and not self._lane.is_stopping:
+            asyncio.get_running_loop().call_soon(self.kick)
 
-    async def _connect(self) -> Connection:
-        connection = await Connection.open(self._route.host, self._route.port, helo=self._route.helo)
-        connection.may_write = lambda: time.monotonic() < self._mailroom.lease_ends
-        self._failures = 0
-        return connection
+    def let_idle_go(self) -> bool:
+        """Close a connection that has nothing to do, if there is one."""
+        for connection in self._open:
+            if connection.session.is_idle and not self.queue:
+                connection.leave()
+                return True
+        return False
+
+    # --- the courier's part
+
+    def next_letter(self) -> Letter | None:
+        """The next message, filled; those that are settled without leaving are skipped."""
+        lane, queue = self._lane, self.queue
+        while queue and not lane.is_stopping:
+            job = queue.popleft()
+            if time.monotonic() - job.claimed_at > STALE_S:
+                lane.give_back(job)
+                continue
+            letter = lane.filler.fill(job)
+            if letter is not None:
+                return letter
+        return None
+
+    def replied(self, letter: Letter, reply: Reply) -> None:
+        """The server decided."""
+        job, pixel = _of(letter)
+        self._settle(job, reply, pixel)
+        self._lane.measure()
+
+    def lost(self, letter: Letter, loss: Loss, why: str) -> None:
+        """The session broke under it."""
+        job, pixel = _of(letter)
+        lane = self._lane
+        if loss is Loss.UNTRIED:
+            lane.give_back(job)
+            return
+        in_doubt = loss is Loss.IN_DOUBT
+        log.info("session.broke", provider=lane.provider, why=why, in_doubt=in_doubt)
+        now = lane.settings.clock.now()
+        lane.settle(outcomes.broken(job, pixel, in_doubt=in_doubt, now=now, chance=lane.mailroom.chance()))
+
+    # --- no way through
 
     def _no_route(self, exc: SessionError) -> None:
-        """Nobody answers: not an attempt. The lane waits; what can't wait any longer has failed."""
-        now = self._settings.clock.now()
+        """Nobody answers: not an attempt. The pool waits; what can't wait any longer has failed."""
         wait = RETRY_CONNECT_S[min(self._failures, len(RETRY_CONNECT_S) - 1)]
-        if time.monotonic() >= self._closed_until:
-            self._failures += 1
-            log.warning("lane.no_route", provider=self.provider, why=str(exc), wait_s=wait)
-        self._closed_until = max(self._closed_until, time.monotonic() + wait)
-        while self._queue:
-            waiting = self._queue.popleft()
-            since = waiting.claimed.first_attempt_at or waiting.campaign.started_at or now
-            if (now - since).total_seconds() > waiting.campaign.retry_for_s:
-                self._settle(outcomes.failed(waiting, "no_route", now=now))
-            else:
-                self._give_back(waiting)
-
-    async def _send(self, connection: Connection, job: Job) -> None:
-        filled = self._fill(job)
-        if filled is None:
+        if self._open:
+            # Others of ours are connected: this one was one too many for the server, and those go on.
             return
-        message, sender, pixel = filled
-        chance = self._mailroom.chance()
-        try:
-            reply = await connection.send(sender, job.claimed.email or "", message)
-        except SessionError as exc:
-            log.info("session.broke", provider=self.provider, why=str(exc), in_doubt=exc.in_doubt)
-            self._settle(
-                outcomes.broken(job, pixel, in_doubt=exc.in_doubt, now=self._settings.clock.now(), chance=chance)
-            )
-        else:
-            now = self._settings.clock.now()
-            self._settle(outcomes.settled(job, reply, pixel, now=now, chance=chance, rules=self._rules))
-            self._measure()
+        if time.monotonic() >= self.closed_until:
+            self._failures += 1
+            log.warning("lane.no_route", provider=self._lane.provider, why=str(exc), wait_s=wait)
+        self.closed_until = max(self.closed_until, time.monotonic() + wait)
+        self._used_at = time.monotonic()
+        now = self._lane.settings.clock.now()
+        while self.queue:
+            job = self.queue.popleft()
+            if _is_over(job, now):
+                self._lane.settle(outcomes.failed(job, "no_route", now=now))
+            else:
+                self._lane.give_back(job)
 
-    def _measure(self) -> None:
-        since, count = self._sent_since
-        elapsed = time.monotonic() - since
-        if elapsed >= 0.2:  # noqa: PLR2004
-            self._rate = 0.5 * self._rate + 0.5 * (count + 1) / elapsed
-            self._sent_since = (time.monotonic(), 0)
-        else:
-            self._sent_since = (since, count + 1)
+    def _refuse_all(self, reply: Reply) -> None:
+        """The domain takes no mail, and says so: the verdict that its server would have given."""
+        while self.queue:
+            job = self.queue.popleft()
+            self._settle(job, reply, self._lane.filler.pixel(job))
 
-    def _fill(self, job: Job) -> tuple[bytes, str, Pixel] | None:
-        """The last look, and the message with its return path; None where it is settled without leaving."""
-        row, now = job.claimed, self._settings.clock.now()
-        reason = why_not(
-            job.campaign.kind,
-            has_address=row.email is not None,
-            suppressed=row.suppressed,
-            marketing=row.marketing,
-            basis=row.marketing_basis,
-            lapses_at=row.lapses_at,
-            now=to_micros(now),
-            allowed_bases=job.account.allowed_bases,
-        )
-        if reason is not None:
-            self._settle(outcomes.suppressed(job, reason, now=now))
-            return None
-        pixel = pixel_for(job.account.tracking_policy, job.account.untracked_pixel, row.open_tracking)
-        recipient = Recipient(row.campaign_id, row.variant_id, row.contact_id)
-        mailbox_token = self._key.sign_for_mailbox(recipient)
-        person = Person(
-            address=row.email or "",
-            fields=merged(row.email, row.fields, row.custom),
-            token=self._key.sign(recipient),
-            mailbox_token=mailbox_token,
-            anonymous_token=self._anonymous_token(job),
-            pixel=pixel,
-            sent_at=now,
-        )
-        compiled: Compiled = self._mailroom.compiled(row.variant_id)
-        try:
-            message = compiled.fill(person)
-        except BadInput as exc:
-            log.warning("delivery.not_rendered", campaign_id=row.campaign_id, contact_id=row.contact_id, why=str(exc))
-            self._settle(outcomes.failed(job, exc.code, now=now))
-            return None
-        return message, f"b-{mailbox_token}@{self._settings.bounce_domain}", pixel
+    def _settle(self, job: Job, reply: Reply, pixel: Pixel) -> None:
+        lane = self._lane
+        now, chance = lane.settings.clock.now(), lane.mailroom.chance()
+        lane.settle(outcomes.settled(job, reply, pixel, now=now, chance=chance, rules=lane.rules))
 
-    def _anonymous_token(self, job: Job) -> str:
-        variant = job.claimed.variant_id
-        if variant not in self._anonymous:
-            self._anonymous[variant] = self._key.sign(Recipient(job.claimed.campaign_id, variant, NOBODY))
-        return self._anonymous[variant]
+    # --- the end
+
+    def sweep(self, old: float) -> None:
+        """Give back what was claimed before `old`."""
+        while self.queue and self.queue[0].claimed_at < old:
+            self._lane.give_back(self.queue.popleft())
+
+    def give_back_all(self) -> None:
+        """Give back everything that waits."""
+        while self.queue:
+            self._lane.give_back(self.queue.popleft())
+
+    async def close(self, *, politely: bool) -> None:
+        """Close every connection; a letter still on its way is told lost."""
+        for task in list(self._opening):
+            task.cancel()
+        connections = list(self._open)
+        if politely:
+            await asyncio.gather(*(connection.quit() for connection in connections))
+        for connection in connections:
+            connection.abort()
+
+
+def _of(letter: Letter) -> tuple[Job, Pixel]:
+    job, pixel = letter.tag
+    return job, pixel
+
+
+def _is_over(job: Job, now: datetime) -> bool:
+    since = job.claimed.first_attempt_at or job.campaign.started_at or now
+    return (now - since).total_seconds() > job.campaign.retry_for_s

@@ -19,7 +19,7 @@ from sillage.store.deliveries import Claimed, Outcome
 
 if TYPE_CHECKING:
     from sendworker.mailroom import Job
-    from sendworker.smtp import Reply
+    from sendworker.reply import Reply
 
 
 def settled(

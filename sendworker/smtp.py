@@ -1,302 +1,359 @@
-"""An SMTP client connection on asyncio, strict about replies (RFC 5321), pipelined where the server offers it.
-
-A 4xx or 5xx reply is a value. Only a broken session raises, and says whether the message may have been taken.
-"""
+"""SMTP connections on asyncio: connecting, TLS, AUTH, patience; what is handed over is `session`'s business."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-from collections import deque
+import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import cast
 
-from sillage.errors import TransientError
+from pydantic import SecretStr
 
-MAX_REPLY_LINE = 4096
-"""Longest reply line that we read: RFC 5321 4.5.3.1.5 says 512, real servers say more."""
-MAX_REPLY_LINES = 100
+from sendworker.reply import Reply, SessionError, capabilities
+from sendworker.session import Courier, Session, Terms
 
-GREETING_TIMEOUT_S = 300.0
-COMMAND_TIMEOUT_S = 300.0
-DATA_END_TIMEOUT_S = 600.0
-"""RFC 5321 4.5.3.2: five minutes for a command, ten for the final dot."""
+_READY = 220
+_OK = 250
+_CHALLENGE = 334
+_AUTHENTICATED = 235
 
 
-class SessionError(TransientError):
-    """The session broke. `in_doubt`: all of the message had left, so it may have been taken."""
+class Tls(StrEnum):
+    """How a hop is secured."""
 
-    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
-        super().__init__(message)
-        self.in_doubt = in_doubt
+    NONE = "none"
+    OPPORTUNISTIC = "opportunistic"
+    """STARTTLS where it is offered, whoever answers: better than plain text, and no more."""
+    STARTTLS = "starttls"
+    """STARTTLS or nothing, the certificate verified."""
+    IMPLICIT = "implicit"
+    """TLS from the first byte (RFC 8314), the certificate verified."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A server's reply: code, enhanced status (RFC 3463) where there is one, and its text on one line."""
+class Patience:
+    """How long a server may take, in seconds. Source: RFC 5321 4.5.3.2."""
 
-    code: int
-    status: str | None
-    text: str
-
-    @property
-    def is_positive(self) -> bool:
-        """2xx or 3xx."""
-        return 200 <= self.code < 400  # noqa: PLR2004
-
-    @property
-    def is_transient(self) -> bool:
-        """4xx: put off."""
-        return 400 <= self.code < 500  # noqa: PLR2004
+    connect: float = 30.0
+    greeting: float = 300.0
+    command: float = 300.0
+    block: float = 180.0
+    """For a server that stopped reading."""
+    end: float = 600.0
+    """From the final dot to its reply."""
+    idle: float = 20.0
+    """A connection without work is closed after so long."""
 
 
-class ReplyParser:
-    """Bytes to replies, pure. Anything that is no reply as RFC 5321 4.2 writes it is refused."""
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A server to hand mail to, and how."""
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._lines: list[tuple[int, str]] = []
+    host: str
+    port: int
+    helo: str
+    tls: Tls = Tls.NONE
+    ca_file: str | None = None
+    name: str = ""
+    """What its certificate must name, where that is not `host`."""
+    user: str = ""
+    password: SecretStr = field(default_factory=lambda: SecretStr(""))
+    in_flight: int = 1
+    chunking: bool = True
+    patience: Patience = field(default_factory=Patience)
 
-    def feed(self, data: bytes) -> list[Reply]:
-        """The replies that are complete now.
-
-        Raises: SessionError on anything that is not SMTP.
-        """
-        self._buffer += data
-        replies: list[Reply] = []
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end])
-            del self._buffer[: end + 1]
-            reply = self._line(line.removesuffix(b"\r"))
-            if reply is not None:
-                replies.append(reply)
-        if len(self._buffer) > MAX_REPLY_LINE:
-            raise SessionError("the server sent a line without an end")
-        return replies
-
-    def _line(self, line: bytes) -> Reply | None:
-        if len(line) > MAX_REPLY_LINE or len(self._lines) >= MAX_REPLY_LINES:
-            raise SessionError("the server sent a reply that is too long")
-        code = line[:3]
-        if not (code.isdigit() and b"2" <= code[:1] <= b"5") or line[3:4] not in {b"", b" ", b"-"}:
-            raise SessionError(f"the server sent {line[:60]!r}, which is no SMTP reply")
-        number = int(code)
-        if self._lines and self._lines[0][0] != number:
-            raise SessionError("the server changed its code within one reply")
-        self._lines.append((number, line[4:].decode("utf-8", "replace")))
-        if line[3:4] == b"-":
-            return None
-        lines, self._lines = self._lines, []
-        return _reply(number, [text for _, text in lines])
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
-def _reply(code: int, lines: list[str]) -> Reply:
-    status = None
-    head = lines[-1].split(" ", 1)[0]
-    parts = head.split(".")
-    if len(parts) == 3 and all(p.isdigit() and len(p) <= 3 for p in parts) and parts[0] == str(code)[0]:  # noqa: PLR2004
-        status = head
-    return Reply(code, status, " ".join(lines)[:2000])
+def context_of(hop: Hop) -> ssl.SSLContext:
+    """TLS 1.2 or newer; verified unless it is opportunistic."""
+    context = ssl.create_default_context(cafile=hop.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if hop.tls is Tls.OPPORTUNISTIC:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class Connection(asyncio.Protocol):
-    """One session with a server. One message at a time is in doubt at most."""
+    """One connection: sets a session up, keeps its time, and carries its bytes."""
 
-    def __init__(self) -> None:
-        self._parser = ReplyParser()
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._transport: asyncio.Transport | None = None
-        self._broken: Exception | None = None
-        self._drained = asyncio.Event()
-        self._drained.set()
-        self.extensions: frozenset[str] = frozenset()
-        # The greeting may be here before anybody has asked for it.
-        self._greeting = self._ask()
-        self.messages = 0
+    def __init__(self, hop: Hop, courier: Courier, ended: Callable[[Connection], None] | None = None) -> None:
+        self.hop = hop
+        self.session = Session(courier, self._write)
+        self.extensions: dict[str, str] = {}
         self.may_write: Callable[[], bool] = lambda: True
         """Asked before each write: a worker whose lease has ended sends nothing more."""
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._since = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_leaving = False
+        self._is_secure = False
+        self._is_open = False
+        # The greeting may be here before anybody has asked for it.
+        self._greeting = self._ask(b"")
 
     @classmethod
-    async def open(cls, host: str, port: int, *, helo: str, timeout: float = 30.0) -> Connection:
-        """Connect and say EHLO.
+    async def open(
+        cls, hop: Hop, courier: Courier, *, limit: int = 1, ended: Callable[[Connection], None] | None = None,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> Connection:  # fmt: skip
+        """Connect, secure, authenticate; the connection begins to take letters of its courier at once.
 
-        Raises: SessionError where nobody answers or the server does not want us.
+        `limit` letters at most go over it; `ended` is called once when it is over, if it was ever open.
+        Raises: SessionError where nobody answers, the server does not want us, or it is not who it should be.
         """
+        self = cls(hop, courier, ended)
+        self.may_write = may_write
         loop = asyncio.get_running_loop()
+        context = context_of(hop) if hop.tls is Tls.IMPLICIT else None
         try:
-            async with asyncio.timeout(timeout):
-                _, connection = await loop.create_connection(cls, host, port)
+            async with asyncio.timeout(hop.patience.connect):
+                await loop.create_connection(
+                    lambda: self, hop.host, hop.port, ssl=context,
+                    server_hostname=(hop.name or hop.host) if context else None,
+                )  # fmt: skip
+        except ssl.SSLError as exc:
+            raise SessionError(f"{hop} can't be trusted: {_tls_words(exc)}") from exc
         except (OSError, TimeoutError) as exc:
-            raise SessionError(f"no connection to {host}:{port}: {exc or 'no answer in time'}") from exc
-        greeting = await connection._answer(connection._greeting, GREETING_TIMEOUT_S)  # noqa: SLF001
-        if greeting.code != 220:  # noqa: PLR2004
-            connection.abort()
-            raise SessionError(f"{host}:{port} greets with {greeting.code} {greeting.text}")
-        reply = await connection._command(f"EHLO {helo}\r\n".encode("ascii"))  # noqa: SLF001
-        if reply.code != 250:  # noqa: PLR2004
-            connection.abort()
-            raise SessionError(f"{host}:{port} answers EHLO with {reply.code} {reply.text}")
-        connection.extensions = frozenset(word.upper() for word in reply.text.split())
-        return connection
-
-    async def send(self, sender: str, recipient: str, message: bytes) -> Reply:
-        """Hand over one message; the reply that decides, from MAIL FROM to the final dot.
-
-        `message` has CRLF line ends and no line that starts with a dot, as `sillage.content` makes it.
-        Raises: SessionError.
-        """
-        mail = f"MAIL FROM:<{sender}>"
-        if "8BITMIME" in self.extensions:
-            mail += " BODY=8BITMIME"
-        if not recipient.isascii():
-            if "SMTPUTF8" not in self.extensions:
-                return Reply(553, "5.6.7", "the server takes no addresses outside ASCII")
-            mail += " SMTPUTF8"
-        self.messages += 1
-        commands = [f"{mail}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
-        if "PIPELINING" in self.extensions:
-            refusal = await self._pipelined(commands)
-        else:
-            refusal = await self._in_turn(commands)
-        if refusal is not None:
-            return refusal
-        return await self._payload(message)
-
-    async def _pipelined(self, commands: list[bytes]) -> Reply | None:
-        """RFC 2920: all three at once. DATA may be taken though the recipient was not: then nothing is sent in it."""
-        waiting = [self._ask() for _ in commands]
-        self._write(b"".join(commands))
-        mail, rcpt, data = [await self._answer(w, COMMAND_TIMEOUT_S) for w in waiting]
-        refused = next((r for r in (mail, rcpt) if not r.is_positive), None)
-        if refused is None and data.code == 354:  # noqa: PLR2004
-            return None
-        if data.code == 354:  # noqa: PLR2004
-            # The server waits for a message that has no recipient; ending it empty is the RFC's way out.
-            await self._command(b".\r\n", timeout=DATA_END_TIMEOUT_S)
-        else:
-            await self._reset()
-        return refused or data
-
-    async def _in_turn(self, commands: list[bytes]) -> Reply | None:
-        for command in commands:
-            reply = await self._command(command)
-            wanted = 354 if command == b"DATA\r\n" else 250
-            if reply.code != wanted and not (wanted == 250 and reply.is_positive):  # noqa: PLR2004
-                await self._reset()
-                return reply
-        return None
-
-    async def _payload(self, message: bytes) -> Reply:
-        waiting = self._ask()
-        self._write(message)
-        # Until the dot is written the server can't take the message: a break before it leaves no doubt.
-        await self._flush()
-        self._write(b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
-        if self._broken is not None:
-            raise SessionError(str(self._broken))
+            raise SessionError(f"no connection to {hop}: {exc or 'no answer in time'}") from exc
+        self._is_secure = context is not None
         try:
-            return await self._answer(waiting, DATA_END_TIMEOUT_S)
-        except SessionError as exc:
-            raise SessionError(str(exc), in_doubt=True) from exc
+            await self._set_up()
+        except BaseException:
+            self.abort()
+            raise
+        self._is_open = True
+        self.session.limit = limit
+        self._watch()
+        self.session.pump()
+        return self
 
-    async def _reset(self) -> None:
+    async def _set_up(self) -> None:
+        hop = self.hop
+        greeting = await self._answer(self._greeting, hop.patience.greeting)
+        if greeting.code != _READY:
+            raise SessionError(f"{hop} greets with {greeting.code} {greeting.text}")
+        await self._hello()
+        if hop.tls in {Tls.STARTTLS, Tls.OPPORTUNISTIC}:
+            await self._start_tls()
+        if hop.user:
+            await self._authenticate()
+        self.session.terms = Terms.of(self.extensions, in_flight=hop.in_flight, chunking=hop.chunking)
+
+    async def _hello(self) -> None:
+        reply = await self._say(f"EHLO {self.hop.helo}")
+        if reply.code != _OK:
+            raise SessionError(f"{self.hop} answers EHLO with {reply.code} {reply.text}")
+        self.extensions = capabilities(reply)
+
+    async def _start_tls(self) -> None:
+        """RFC 3207: nothing that was said before TLS counts after it, and nothing may be said in between."""
+        hop = self.hop
+        if "STARTTLS" not in self.extensions:
+            if hop.tls is Tls.OPPORTUNISTIC:
+                return
+            raise SessionError(f"{hop} offers no STARTTLS, and its settings demand it")
+        reply = await self._say("STARTTLS")
+        if reply.code != _READY:
+            if hop.tls is Tls.OPPORTUNISTIC:
+                return
+            raise SessionError(f"{hop} answers STARTTLS with {reply.code} {reply.text}")
+        if not self.session.is_clean or self.session.broken is not None or self._transport is None:
+            raise SessionError(f"{hop} sent something between STARTTLS and TLS: somebody may be in between")
+        self.extensions = {}
         try:
-            await self._command(b"RSET\r\n")
-        except SessionError:
-            self.abort()
+            async with asyncio.timeout(hop.patience.command):
+                transport = await self._loop.start_tls(
+                    self._transport, self, context_of(hop), server_hostname=hop.name or hop.host
+                )
+        except ssl.SSLError as exc:
+            raise SessionError(f"{hop} can't be trusted: {_tls_words(exc)}") from exc
+        except (OSError, TimeoutError) as exc:
+            raise SessionError(f"{hop} did not finish the TLS handshake: {exc or 'no answer in time'}") from exc
+        if transport is None:
+            raise SessionError(f"{hop} closed the connection during the TLS handshake")
+        self._take(transport)
+        self._is_secure = True
+        await self._hello()
 
-    async def quit(self) -> None:
-        """End the session politely, waiting two seconds at most."""
-        if self.is_open:
-            with contextlib.suppress(SessionError):
-                await self._command(b"QUIT\r\n", timeout=2.0)
-            self.abort()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the session still stands."""
-        return self._broken is None and self._transport is not None
-
-    def abort(self) -> None:
-        """Drop the session."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    async def _command(self, line: bytes, timeout: float = COMMAND_TIMEOUT_S) -> Reply:
-        waiting = self._ask()
-        self._write(line)
-        return await self._answer(waiting, timeout)
-
-    def _ask(self) -> asyncio.Future[Reply]:
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._broken is not None:
-            future.set_exception(SessionError(str(self._broken)))
+    async def _authenticate(self) -> None:
+        """RFC 4954 with PLAIN (RFC 4616) or LOGIN; never without TLS, except to this machine itself."""
+        hop = self.hop
+        if not self._is_secure and hop.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise SessionError(f"{hop} is not secured by TLS: the password stays here")
+        ways = self.extensions.get("AUTH", "").upper().split()
+        user, password = hop.user.encode(), hop.password.get_secret_value().encode()
+        if "PLAIN" in ways:
+            reply = await self._say("AUTH PLAIN " + _b64(b"\0" + user + b"\0" + password))
+        elif "LOGIN" in ways:
+            reply = await self._say("AUTH LOGIN")
+            for secret in (user, password):
+                if reply.code != _CHALLENGE:
+                    break
+                reply = await self._say(_b64(secret))
         else:
-            self._waiting.append(future)
-        # A session may break while nobody looks at its futures; the next command tells.
+            raise SessionError(f"{hop} offers no way to log in that we know: {' '.join(ways) or 'none at all'}")
+        if reply.code != _AUTHENTICATED:
+            raise SessionError(f"{hop} refuses the log-in of {hop.user!r}: {reply.code} {reply.text}")
+
+    # --- asking and waiting, for the set-up alone
+
+    def _ask(self, line: bytes) -> asyncio.Future[Reply]:
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        # A session may break while nobody looks at its future; the next command tells.
         future.add_done_callback(lambda f: f.cancelled() or f.exception())
+        if self.session.broken is not None:
+            future.set_exception(SessionError(self.session.broken))
+        else:
+            self._pending = future
+            self.session.command(line, lambda reply: future.done() or future.set_result(reply))
+            if self.session.broken is not None and not future.done():
+                future.set_exception(SessionError(self.session.broken))
         return future
+
+    async def _say(self, line: str) -> Reply:
+        return await self._answer(self._ask(f"{line}\r\n".encode("ascii")), self.hop.patience.command)
 
     async def _answer(self, future: asyncio.Future[Reply], timeout: float) -> Reply:
         try:
             async with asyncio.timeout(timeout):
                 return await future
         except TimeoutError as exc:
-            self._break(SessionError(f"no answer within {timeout:g} s"))
-            raise SessionError(f"no answer within {timeout:g} s") from exc
+            self._fail(f"no answer within {timeout:g} s")
+            raise SessionError(f"{self.hop}: no answer within {timeout:g} s") from exc
 
-    async def _flush(self) -> None:
-        try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_S):
-                await self._drained.wait()
-        except TimeoutError as exc:
-            self._break(SessionError("the server stopped reading"))
-            raise SessionError("the server stopped reading") from exc
-        if self._broken is not None:
-            raise SessionError(str(self._broken))
+    # --- life and death
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session stands and may take letters."""
+        return self._is_open and self.session.broken is None and not self._is_leaving
+
+    def pump(self) -> None:
+        """There may be letters: begin what can be begun."""
+        if self.is_open:
+            self.session.pump()
+            self._look()
+
+    async def quit(self) -> None:
+        """End the session politely, waiting two seconds at most."""
+        if self.session.broken is None and self.session.is_idle:
+            self._is_leaving = True
+            self.session.limit = 0
+            with contextlib.suppress(SessionError):
+                await self._answer(self._ask(b"QUIT\r\n"), 2.0)
+        self.abort()
+
+    def leave(self) -> None:
+        """Say QUIT without waiting for the answer."""
+        if not self._is_leaving and self.session.broken is None:
+            self._is_leaving = True
+            self.session.limit = 0
+            self.session.command(b"QUIT\r\n", lambda _reply: self.abort())
+            self._loop.call_later(2.0, self.abort)
+
+    def abort(self) -> None:
+        """Drop the connection; letters on their way are told."""
+        self._fail("the connection was dropped")
+
+    def _fail(self, why: str) -> None:
+        was_broken = self.session.broken is not None
+        self.session.fail(why)
+        if not was_broken or self._timer is not None or self._transport is not None:
+            self._bury()
+
+    def _bury(self) -> None:
+        """The session is over: give back the socket and say so, once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        if not self._pending.done():
+            self._pending.set_exception(SessionError(self.session.broken or "the session is over"))
+        if self._is_open:
+            self._is_open = False
+            if self._ended is not None:
+                self._ended(self)
+
+    def _watch(self) -> None:
+        """Look at the clock now and then: one timer a connection, whatever goes over it."""
+        patience = self.hop.patience
+        waited = self._loop.time() - self._since
+        session = self.session
+        if session.is_blocked:
+            allowed, why = patience.block, "the server stopped reading"
+        elif session.is_idle:
+            allowed, why = patience.idle, ""
+        else:
+            allowed = patience.end if session.awaits_end else patience.command
+            why = f"no answer within {allowed:g} s"
+        if waited >= allowed:
+            if not why:
+                self.leave()
+                return
+            self._fail(why)
+            return
+        self._timer = self._loop.call_later(min(allowed - waited + 0.01, 1.0), self._watch)
+
+    def _look(self) -> None:
+        session = self.session
+        if session.broken is not None:
+            self._bury()
+        elif session.limit and session.messages >= session.limit and session.is_idle:
+            self.leave()
 
     def _write(self, data: bytes) -> None:
         if not self.may_write():
-            self._break(SessionError("the worker's lease has ended"))
-        if self._transport is not None and self._broken is None:
+            self._fail("the worker's lease has ended")
+            return
+        if self._transport is not None and self.session.broken is None:
+            self._since = self._loop.time()
             self._transport.write(data)
 
-    def _break(self, exc: Exception) -> None:
-        if self._broken is None:
-            self._broken = exc
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(SessionError(str(self._broken)))
-        self._waiting.clear()
-        self._drained.set()
-        self.abort()
+    # --- what asyncio calls
+
+    def _take(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        # Told of every byte that the kernel does not take at once: so it is known when all has left.
+        self._transport.set_write_buffer_limits(high=0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
-        self._transport = cast("asyncio.Transport", transport)
-        # Later than a whole message of usual size, so that a pause means that the server does not read.
-        self._transport.set_write_buffer_limits(high=1 << 20)
+        if self._transport is None:
+            self._take(transport)
 
     def pause_writing(self) -> None:  # noqa: D102
-        self._drained.clear()
+        self.session.is_blocked = True
 
     def resume_writing(self) -> None:  # noqa: D102
-        self._drained.set()
+        self._since = self._loop.time()
+        self.session.unblocked()
+        self._look()
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
-        try:
-            for reply in self._parser.feed(data):
-                if not self._waiting:
-                    if reply.code == 421:  # noqa: PLR2004
-                        self._break(SessionError(f"the server closes: {reply.text}"))
-                        return
-                    # An answer that nobody asked for may be meant for the next command: the session is lost.
-                    raise SessionError("the server sent a reply that nobody asked for")  # noqa: TRY301
-                future = self._waiting.popleft()
-                if not future.done():
-                    future.set_result(reply)
-        except SessionError as exc:
-            self._break(exc)
+        self._since = self._loop.time()
+        self.session.receive(data)
+        self._look()
+
+    def eof_received(self) -> None:  # noqa: D102
+        self._fail("the server closed the connection")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
-        self._break(SessionError(f"the server closed the connection{f': {exc}' if exc else ''}"))
+        self._fail(f"the server closed the connection{f': {exc}' if exc else ''}")
+
+
+def _b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _tls_words(exc: ssl.SSLError) -> str:
+    return getattr(exc, "verify_message", "") or exc.reason or str(exc)

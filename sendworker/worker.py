@@ -6,6 +6,7 @@ python -m sendworker.worker
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -20,9 +21,10 @@ import uvloop
 
 from sendworker.lane import Lane, Route
 from sendworker.mailroom import Job, Mailroom
+from sendworker.routes import router_of
 from sillage.errors import SillageError
 from sillage.log import configure
-from sillage.settings import Settings, Transport
+from sillage.settings import Settings
 from sillage.store import rates
 from sillage.store.database import Store
 from sillage.store.deliveries import FencedError, Outcome
@@ -52,6 +54,8 @@ class Worker:
         self._lanes: dict[str, Lane] = {}
         self._outcomes: list[Outcome] = []
         self._held = 0
+        self._router = router_of(settings)
+        self._enough = asyncio.Event()
         self._stop = asyncio.Event()
         self._sent = 0
         self._planning: asyncio.Task[None] | None = None
@@ -81,11 +85,19 @@ class Worker:
                     log.info("worker.settled", count=self._sent, held=self._held)
                     self._sent = 0
                 pause = WINDOW_S if claimed or self._held else IDLE_S
-                await asyncio.sleep(max(0.0, pause - (time.monotonic() - started)))
+                await self._rest(pause - (time.monotonic() - started))
         except FencedError:
             await self._leave_fenced(loop)
             raise
         await self._leave()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for the next window: until its time, or until half a window has its outcomes."""
+        self._enough.clear()
+        if len(self._outcomes) < self._settings.window_size // 2 and seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._enough.wait()
 
     async def _ask(self, function: Callable[[*Args], T], *args: *Args) -> T:
         """Run one of the mailroom's sentences in its thread; a store that is down is waited for."""
@@ -125,14 +137,14 @@ class Worker:
     def _lane(self, provider: str) -> Lane:
         if provider not in self._lanes:
             rate = self._rates.of(provider)
-            host, port = _next_hop(self._settings)
-            helo = self._settings.bounce_domain
-            route = Route(host, port, helo, rate.connections, rate.per_connection)
+            route = Route(self._router, rate.connections, rate.per_connection)
             self._lanes[provider] = Lane(provider, route, self._settings, self._mailroom, self._keep)
         return self._lanes[provider]
 
     def _keep(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
+        if len(self._outcomes) >= self._settings.window_size // 2:
+            self._enough.set()
 
     async def _leave(self) -> None:
         await asyncio.gather(*(lane.stop(GRACE_S) for lane in self._lanes.values()))
@@ -151,12 +163,6 @@ def _by_provider(jobs: list[Job]) -> dict[str, list[Job]]:
     for job in jobs:
         found.setdefault(job.claimed.provider, []).append(job)
     return found
-
-
-def _next_hop(settings: Settings) -> tuple[str, int]:
-    if settings.transport is Transport.RELAY:
-        return settings.relay_host, settings.relay_port
-    return settings.host, settings.postoffice_port
 
 
 async def _serve(settings: Settings, store: Store) -> None:
