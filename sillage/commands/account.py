@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from sillage.domain.bounce_policy import BouncePolicy, Follow
+from sillage.domain.bounce_rules import BounceClass
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns
+from sillage.store import accounts, bounces, campaigns
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
 
@@ -86,3 +88,52 @@ def add_sender(
             conn, owner.id, name, email, now=now, reply_to=reply_to, verified_at=now if verified else None
         )
     typer.echo(f"sender {name} <{email}> added to {owner.slug}")
+
+
+@app.command()
+def bounce_policy(
+    *,
+    npai: Annotated[Follow | None, typer.Option(help="deactivate or count.")] = None,
+    hard: Annotated[Follow | None, typer.Option(help="deactivate or count.")] = None,
+    soft: Annotated[Follow | None, typer.Option(help="count, deactivate or retry.")] = None,
+    transient: Annotated[Follow | None, typer.Option(help="retry or count.")] = None,
+    recommend_after: Annotated[int | None, typer.Option(help="Bounces after which removal is recommended.")] = None,
+    within_days: Annotated[int | None, typer.Option(help="Days in which they are counted.")] = None,
+    min_campaigns: Annotated[int | None, typer.Option(help="Campaigns that they come from at least.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Let it hold from now on.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Save it, and do the same to the list as it is.")] = False,
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+) -> None:
+    """Show or change what follows from a bounce, with the effect on the list; nothing changes without --save.
+
+    Example: sillage account bounce-policy --soft count --recommend-after 4 --within-days 60 --save
+    """
+    settings = Settings.load()
+    now = settings.clock.now()
+    chosen = {BounceClass.NPAI: npai, BounceClass.HARD: hard, BounceClass.SOFT: soft, BounceClass.TRANSIENT: transient}
+    with open_store(settings).write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        old = bounces.policy_of(conn, owner.id)
+        policy = BouncePolicy(
+            {**old.follows, **{key: value for key, value in chosen.items() if value is not None}},
+            old.recommend_after if recommend_after is None else recommend_after,
+            old.within_days if within_days is None else within_days,
+            old.min_campaigns if min_campaigns is None else min_campaigns,
+        )
+        effect = bounces.effect(conn, owner.id, policy, now=now)
+        if save or apply:
+            bounces.save_policy(conn, owner.id, policy, now=now)
+        if apply:
+            bounces.apply_policy(conn, owner.id, policy, now=now)
+    for bounce_class, follow in policy.follows.items():
+        typer.echo(f"{bounce_class:10} {follow}")
+    typer.echo(
+        f"removal is recommended after {policy.recommend_after} counted bounces in {policy.within_days} days "
+        f"over {policy.min_campaigns} campaigns or more, with no delivery between"
+    )
+    typer.echo(
+        f"on the list as it is: {effect.deactivated} to deactivate, {effect.offered_back} to offer back, "
+        f"{effect.recommended} recommended for removal of {effect.counted} counted"
+    )
+    done = "saved, and done to the list" if apply else "saved: it holds from now on" if save else "not saved"
+    typer.echo(f"account {owner.slug}: {done}")

@@ -38,4 +38,6 @@ def suppress_contact(
         campaign_id=campaign_id,
         created_at=now,
     )
-    return conn.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    # Not by rowcount, which PostgreSQL's driver does not know here.
+    stopped = conn.execute(statement.on_conflict_do_nothing().returning(suppressions.c.reason))
+    return stopped.first() is not None
