@@ -18,6 +18,7 @@ def serving(settings: Settings) -> list[Process]:
         python("web", "web"),
         python("inbound", "sendworker.inbound"),
         python("worker", "sendworker.worker", nice=5),
+        python("guard", "sendworker.guard"),
     ]
 
 

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     bounce_domain: str = "bounces.sillage.example"
     bounce_rules: str = Field(default="", description="TOML file of your own bounce rules, asked before ours")
     sending_cap: int = Field(default=400, ge=1, description="rows `sending` per worker: the bound of the doubt")
+    webhooks_may_be_private: bool = Field(
+        default=False, description="let webhooks go to loopback and private addresses: for tests and closed networks"
+    )
     window_size: int = Field(default=200, ge=1, le=1000)
 
     @model_validator(mode="after")

@@ -8,9 +8,9 @@
 
 
 {# Campaigns whose rows an incremental build counts anew: all where the table is new. Tables of few rows a campaign
-   keep the as-of of the build that wrote each, and go on from the newest of them. #}
+   keep the position of the build that wrote each, and go on from the newest of them. #}
 {% macro touched_since_last_build() -%}
-    {%- if is_incremental() -%} {{ touched_campaigns(cursor_of(this, 'as_of_seq')) }}
+    {%- if is_incremental() -%} {{ touched_campaigns(cursor_of(this, 'counted_seq')) }}
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}

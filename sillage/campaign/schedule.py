@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -10,7 +10,7 @@ from sillage.domain.campaign import CampaignState as S
 from sillage.domain.campaign import MessageKind
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import Refused
-from sillage.store import accounts, campaigns
+from sillage.store import accounts, campaigns, incidents
 
 _RUNNING = (S.SENDING, S.WAITING)
 
@@ -47,20 +47,43 @@ def pause(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *
     )
 
 
-def resume(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
-    """Go on exactly where it stopped.
+def resume(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None
+) -> None:
+    """Go on exactly where it stopped. What stopped it by itself does not stop it again: only what comes after `now`.
 
     Raises: Refused where it is not paused.
     """
+    incidents.end(conn, account_id, campaign_id, provider=None, how="resumed", now=now or datetime.now(UTC))
     campaigns.move(
         conn, account_id, campaign_id, to=S.SENDING, only_from=(S.PAUSED,), pause_reason=None, resume_to=None
     )
 
 
-def cancel(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
+def resume_slice(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, provider: str, *, now: datetime
+) -> None:
+    """Go on at one mailbox provider.
+
+    Raises: Refused where the campaign is not paused there; NotFound.
+    """
+    campaign = campaigns.get(conn, account_id, campaign_id)
+    if not incidents.resume_slice(conn, account_id, campaign_id, provider):
+        raise Refused(f"campaign {campaign.name!r} is not paused at {provider!r}")
+    incidents.end(conn, account_id, campaign_id, provider=provider, how="resumed", now=now)
+
+
+def cancel(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None
+) -> None:
     """Send nothing more; who has not got it yet is skipped by the worker, as cancelled.
 
     Raises: Refused where it is closed already.
     """
     open_states = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
     campaigns.move(conn, account_id, campaign_id, to=S.CANCELLED, only_from=open_states)
+    at = now or datetime.now(UTC)
+    for paused in incidents.paused_slices_of(conn, account_id, campaign_id):
+        incidents.resume_slice(conn, account_id, campaign_id, paused.provider)
+        incidents.end(conn, account_id, campaign_id, provider=paused.provider, how="cancelled", now=at)
+    incidents.end(conn, account_id, campaign_id, provider=None, how="cancelled", now=at)

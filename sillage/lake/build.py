@@ -24,6 +24,7 @@ from sillage.settings import ROOT, Settings
 PROJECT = ROOT / "dbt"
 AS_OF_SEQ = "SILLAGE_AS_OF_SEQ"
 AS_OF_AT = "SILLAGE_AS_OF_AT"
+PREVIOUS_SEQ = "SILLAGE_PREVIOUS_SEQ"
 # Pages that were opened before a build read the tables that it replaced, until their query ends.
 KEPT_MIN = 30
 _LOCK_POLL_S = 0.5
@@ -64,13 +65,17 @@ def build_marts(
     with _alone(settings, wait_s):
         as_of_seq, as_of_at = _lake_position(settings), settings.clock.now()
         fingerprint = _fingerprint()
-        full_refresh = full_refresh or (
-            catalog.exists(settings.marts_dir) and not _may_go_on(settings, as_of_seq, fingerprint)
-        )
+        previous = _previous(settings, as_of_seq, fingerprint)
+        full_refresh = full_refresh or (catalog.exists(settings.marts_dir) and previous is None)
         options = ["--full-refresh"] if full_refresh else []
         options += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
         options += ["--select", *select.split()] if select else []
-        results = _run_dbt(settings, as_of_seq, as_of_at, options)
+        position = {
+            AS_OF_SEQ: str(as_of_seq),
+            AS_OF_AT: as_of_at.isoformat(),
+            PREVIOUS_SEQ: "" if full_refresh or previous is None else str(previous),
+        }
+        results = _run_dbt(settings, position, options)
         if select is None:
             _fingerprint_file(settings).write_text(fingerprint)
         _tidy(settings)
@@ -129,13 +134,13 @@ def _lake_position(settings: Settings) -> int:
     return int(_one(settings, "lake", "select coalesce(max(lake_seq), 0) from lake.main.events") or 0)
 
 
-def _may_go_on(settings: Settings, as_of_seq: int, fingerprint: str) -> bool:
-    """Whether the tables are those of this project and of this lake."""
+def _previous(settings: Settings, as_of_seq: int, fingerprint: str) -> int | None:
+    """Up to where the whole last build read; None where the tables are not of this project or of this lake."""
     file = _fingerprint_file(settings)
     if not file.exists() or file.read_text() != fingerprint:
-        return False
+        return None
     held = _one(settings, "marts", "select max(as_of_seq) from marts.main.as_of")
-    return held is not None and held <= as_of_seq
+    return int(held) if held is not None and held <= as_of_seq else None
 
 
 def _one(settings: Settings, store: str, sql: str) -> Any:
@@ -168,7 +173,7 @@ def _fingerprint_file(settings: Settings) -> Path:
     return settings.marts_dir / "project"
 
 
-def _run_dbt(settings: Settings, as_of_seq: int, as_of_at: datetime, options: list[str]) -> list[dict[str, Any]]:
+def _run_dbt(settings: Settings, position: dict[str, str], options: list[str]) -> list[dict[str, Any]]:
     target = settings.data_dir / "dbt"
     target.mkdir(parents=True, exist_ok=True)
     run_results = target / "run_results.json"
@@ -188,8 +193,7 @@ def _run_dbt(settings: Settings, as_of_seq: int, as_of_at: datetime, options: li
     command += options
     environment = {
         **settings.environment(),
-        AS_OF_SEQ: str(as_of_seq),
-        AS_OF_AT: as_of_at.isoformat(),
+        **position,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     done = subprocess.run(  # noqa: S603  # our own interpreter, our own arguments

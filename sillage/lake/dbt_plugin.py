@@ -16,7 +16,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from sillage.domain.provider import providers
 from sillage.lake import catalog
-from sillage.lake.build import AS_OF_AT, AS_OF_SEQ
+from sillage.lake.build import AS_OF_AT, AS_OF_SEQ, PREVIOUS_SEQ
 from sillage.settings import Settings
 
 # All that the marts may know of ops: what a campaign is, and of who gets it no more than where they came from.
@@ -56,6 +56,7 @@ class Plugin(BasePlugin):
             seq, at = self._as_of
             cursor.execute("set TimeZone = 'UTC'")
             cursor.execute(f"set variable as_of_seq = {seq}::bigint")
+            cursor.execute(f"set variable previous_seq = {int(os.environ.get(PREVIOUS_SEQ) or -1)}::bigint")
             cursor.execute(f"set variable as_of_at = '{at.isoformat()}'::timestamptz")
 
 

@@ -19,7 +19,7 @@ from sillage.lake.event import Event
 from sillage.store import outbox
 from sillage.store.columns import from_micros, to_micros
 from sillage.store.merge_fields import STANDARD_MERGE_FIELDS
-from sillage.store.tables import accounts, campaigns, consents, deliveries, tallies
+from sillage.store.tables import accounts, campaigns, consents, deliveries, paused_slices, tallies
 
 
 class FencedError(SillageError):
@@ -157,9 +157,10 @@ def settle(conn: sa.Connection, worker_id: int, outcomes: Sequence[Outcome]) -> 
 
 
 def providers_due(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
-    """Providers with due rows, found by skipping through the index rather than reading it."""
+    """Providers with due rows that are not paused, found by skipping through the index rather than reading it."""
     d = deliveries.c
-    due = (d.campaign_id == campaign_id, d.state == sa.literal_column("'due'"))
+    paused = sa.select(paused_slices.c.provider).where(paused_slices.c.campaign_id == campaign_id)
+    due = (d.campaign_id == campaign_id, d.state == sa.literal_column("'due'"), d.provider.not_in(paused))
     found: list[str] = []
     query = sa.select(sa.func.min(d.provider)).where(*due)
     provider = conn.execute(query).scalar()

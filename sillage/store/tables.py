@@ -468,3 +468,84 @@ unmatched_mail = sa.Table(
     sa.Column("received_at", Moment, nullable=False),
     comment="Returned mail that belongs to no recipient that we know of: a list to look at.",
 )
+
+paused_slices = sa.Table(
+    "paused_slices",
+    metadata,
+    sa.Column("campaign_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("provider", sa.Text, primary_key=True),
+    _account(),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Parts of campaigns at one mailbox provider that are paused: the claim leaves them alone.",
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("campaign_id", BigId, nullable=False),
+    sa.Column("provider", sa.Text),
+    sa.Column("metric", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("window_name", sa.Text, nullable=False),
+    sa.Column("numerator", BigId, nullable=False),
+    sa.Column("denominator", BigId, nullable=False),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("critical_at", sa.Float, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("ended_how", sa.Text),
+    sa.Index("ix_incidents_campaign", "account_id", "campaign_id"),
+    sa.CheckConstraint("action in ('pause', 'pause_slice')", name="action_known"),
+    sa.CheckConstraint("ended_how is null or ended_how in ('resumed', 'cancelled')", name="ended_how_known"),
+    comment="What the guard stopped, by which figures, and how a person went on.",
+)
+
+alert_states = sa.Table(
+    "alert_states",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("alert_key", sa.Text, primary_key=True),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("change", sa.Integer, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("facts", Json, nullable=False),
+    sa.CheckConstraint("level in ('ok', 'warning', 'critical')", name="level_known"),
+    comment="Each alert's present level; `change` numbers its changes, of which each is told once.",
+)
+
+alert_targets = sa.Table(
+    "alert_targets",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("email", sa.Text),
+    sa.Column("webhook_url", sa.Text),
+    sa.Column("webhook_nonce", sa.Text),
+    sa.Column("changed_at", Moment, nullable=False),
+    comment="Where an account is told of alerts. The webhook's key is derived from the nonce and kept nowhere.",
+)
+
+alert_notices = sa.Table(
+    "alert_notices",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("alert_key", sa.Text, nullable=False),
+    sa.Column("change", sa.Integer, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="due"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("facts", Json, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.UniqueConstraint("account_id", "alert_key", "change", "target"),
+    sa.Index("ix_alert_notices_due", "state", "due_at"),
+    sa.CheckConstraint("target in ('email', 'webhook')", name="target_known"),
+    sa.CheckConstraint("state in ('due', 'sent', 'failed')", name="state_known"),
+    comment="What is to be told: one row per change of an alert and target, so that it can't be told twice.",
+)

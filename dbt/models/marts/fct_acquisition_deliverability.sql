@@ -29,5 +29,5 @@ performance as (
 
 select
     *,
-    {{ as_of_seq() }} as as_of_seq
+    {{ as_of_seq() }} as counted_seq
 from performance

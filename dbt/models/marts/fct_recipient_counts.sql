@@ -39,7 +39,7 @@ anonymous as (
 
 select
     *,
-    {{ as_of_seq() }} as as_of_seq
+    {{ as_of_seq() }} as counted_seq
 from (
     select * from counted
     union all by name
