@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sillage.domain.judge import LONGEST_PREFIX, Act, Network, Rules, Signal, Verdict, judge
+from sillage.domain.judge import Act, Rules, Signal, Verdict, judge
+from sillage.domain.networks import LONGEST_PREFIX, Network
 
 MAX_AGENT_CHARS = 300
 _CACHED = 65_536

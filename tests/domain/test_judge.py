@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sillage.domain.judge import Act, Rules, Signal, current_rules, judge, parse_rules
+from sillage.domain.judge import Act, Rules, Signal, current_rules, judge, parse_rules, read_networks
 from sillage.errors import BadInput
 
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36"
@@ -81,6 +81,15 @@ def test_verdict_carries_the_version_of_the_rules() -> None:
         RULES.replace('"machine"', '"maybe"'),
         RULES + 'networks = ["10.0.0.0/25"]',
         RULES + RULES.partition("version = 7")[2],
+        RULES + 'lists = ["nowhere"]',
+        RULES
+        + """[[burst]]
+id = "b"
+over = "links"
+count = 3
+within_s = 2
+acts = ["click"]
+""",
     ],
 )
 def test_rules_without_source_or_closer_than_what_we_store_are_refused(text: str) -> None:
@@ -93,3 +102,13 @@ def test_rules_without_source_or_closer_than_what_we_store_are_refused(text: str
 def test_judge_survives_any_text(method: str, agent: str, address: str, purpose: str) -> None:
     """Whatever a request says, it gets a verdict."""
     assert judge(Signal(Act.CLICK, method, agent, address, purpose), current_rules()).version > 0
+
+
+def test_rule_may_name_a_list_of_networks() -> None:
+    """A list of a file stands for all its networks."""
+    lists = read_networks("# a remark\nlist,network\nhost,81.2.3.0/24\nhost,2001:db8::/32\nelse,10.0.0.0/8\n")
+    rules = parse_rules(RULES + 'lists = ["host"]', lists)
+    found = [
+        judge(Signal(Act.OPEN, address=text), rules).is_machine for text in ("81.2.3.9", "2001:db8::1", "10.1.1.1")
+    ]
+    assert found == [True, True, False]
