@@ -19,6 +19,7 @@ from typing import TypeVar, TypeVarTuple
 import structlog
 import uvloop
 
+from sendworker.clerk import Clerk
 from sendworker.lane import Lane, Route
 from sendworker.mailroom import Job, Mailroom
 from sendworker.routes import router_of
@@ -59,6 +60,8 @@ class Worker:
         self._stop = asyncio.Event()
         self._sent = 0
         self._planning: asyncio.Task[None] | None = None
+        self._clerk = Clerk(settings, store, self._mailroom.worker_id)
+        self._letters: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """Drain what is in flight, give the rest back, leave."""
@@ -78,6 +81,8 @@ class Worker:
                 if started >= next_tick:
                     for campaign in await self._ask(self._mailroom.tick):
                         self._planning = asyncio.create_task(asyncio.to_thread(self._mailroom.plan, campaign))
+                    if self._letters is None or self._letters.done():
+                        self._letters = asyncio.create_task(self._write_letters())
                     next_tick = time.monotonic() + TICK_S
                 claimed = await self._window()
                 if time.monotonic() >= next_report and self._sent:
@@ -112,6 +117,12 @@ class Worker:
                 log.warning("ops.waiting", why=str(exc), wait_s=wait)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5.0)
+
+    async def _write_letters(self) -> None:
+        """Confirmation mails that are due, beside the windows of campaigns."""
+        letters = await self._ask(self._clerk.claim)
+        if letters:
+            await self._ask(self._clerk.settle, await self._clerk.send(letters, *_next_hop(self._settings)))
 
     async def _window(self) -> int:
         for lane in self._lanes.values():
@@ -148,6 +159,8 @@ class Worker:
 
     async def _leave(self) -> None:
         await asyncio.gather(*(lane.stop(GRACE_S) for lane in self._lanes.values()))
+        if self._letters is not None:
+            await asyncio.wait([self._letters], timeout=GRACE_S)
         await self._ask(self._mailroom.leave, self._outcomes)
         log.info("worker.left", worker_id=self._mailroom.worker_id)
 

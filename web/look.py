@@ -23,6 +23,11 @@ p{margin:0 0 1rem}.quiet{color:var(--quiet);font-size:.9375rem}
 button{width:100%;margin:.75rem 0 1rem;padding:.8rem 1.2rem;border:0;border-radius:9px;background:var(--wake);
 color:var(--on-wake);font:inherit;font-weight:600;cursor:pointer}
 button:hover{filter:brightness(1.08)}button:focus-visible{outline:3px solid var(--text);outline-offset:2px}
+label{display:block;margin:0 0 .9rem;font-weight:600}
+label.tick{display:flex;gap:.65rem;font-weight:400;font-size:.9375rem}
+input{width:100%;margin-top:.3rem;padding:.7rem .8rem;border:1px solid var(--quiet);border-radius:9px;font:inherit;
+background:var(--page);color:var(--text)}input[type=checkbox]{width:1.15rem;height:1.15rem;flex:none;margin:.2rem 0 0}
+.away{position:absolute;left:-9999px}.wrong{border-left:3px solid #B3261E;padding-left:.75rem}
 form{margin:0}p:last-child{margin-bottom:0}
 svg{display:block;width:2.75rem;height:auto;margin:0 0 1.25rem;color:var(--wake)}
 footer{margin-top:1.25rem;color:var(--quiet);font-size:.875rem}

@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
 import structlog
-from python_multipart.exceptions import FormParserError
 from starlette.applications import Starlette
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -31,11 +28,10 @@ from sillage.store.database import Store
 from sillage.tokens import NOBODY, Recipient, TokenKey
 from web.journal import Journal
 from web.look import MAIL_HEADERS, PAGE_HEADERS, page
+from web.signup import SignupPages, read_form
 from web.targets import Targets
 from web.wishes import Wishes, WishKind
 
-MAX_BODY_BYTES = 64 * 1024
-_MAX_FIELDS = 20
 _WEBVIEW = "sillage.campaign.webview"
 
 log = structlog.get_logger()
@@ -68,6 +64,7 @@ class Pages:
                 Route("/u/{token}", self._unsubscribe, methods=["GET", "HEAD", "POST"]),
                 Route("/t/{token}", self._tracking, methods=["GET", "HEAD", "POST"]),
                 Route("/w/{token}", self._web_version, methods=["GET", "HEAD"]),
+                *SignupPages(settings, store).routes,
                 Route("/health", self._health, methods=["GET", "HEAD"]),
             ],
             exception_handlers={404: self._not_found, 405: self._not_allowed},
@@ -94,7 +91,7 @@ class Pages:
         self, request: Request, kind: WishKind, recipient: Recipient, words: _Words, language: str
     ) -> Response:
         """The answer to a POST: by one click, by the page's button, or by something that asks for nothing."""
-        form = await _form(request)
+        form = await read_form(request)
         if form is None:
             return PlainTextResponse("too large", 413, headers=PAGE_HEADERS)
         is_one_click = form.get("list-unsubscribe", "").lower() == "one-click"
@@ -201,26 +198,3 @@ def _sorry(language: str) -> str:
 def _preferred(request: Request) -> str:
     """The language that a browser asks for first, where no account tells."""
     return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())
-
-
-async def _form(request: Request) -> dict[str, str] | None:
-    """The fields of a small form, names in lower case; None where the body is too large. What is no form has none."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    try:
-        if request.headers.get("content-type", "").lower().startswith("multipart/"):
-            parser = MultiPartParser(request.headers, _once(body), max_files=_MAX_FIELDS, max_fields=_MAX_FIELDS)
-            pairs = [(name, value) for name, value in (await parser.parse()).multi_items() if isinstance(value, str)]
-        else:
-            pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-    except (MultiPartException, FormParserError, ValueError, KeyError):
-        return {}
-    return {name.strip().lower(): value.strip() for name, value in pairs}
-
-
-async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
-    yield body
-    yield b""

@@ -12,11 +12,20 @@ import duckdb_extensions
 import polars as pl
 import sqlalchemy as sa
 
+from sillage.domain.eligibility import DOMAIN, INSTALLATION, left_out_sql
 from sillage.domain.ids import AccountId
 from sillage.domain.segment import Query, compile_segment
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
 
+SUPPRESSED = f"""case when i.address_hash is not null or j.domain is not null then '{INSTALLATION}'
+    else coalesce(s.reason, case when g.domain is not null then '{DOMAIN}' end) end"""
+"""Why a contact `c` gets nothing by the lists, as `sillage.domain.eligibility.strongest` says it."""
+SUPPRESSED_JOINS = """
+    left join suppressions s on s.address_hash = c.email_hash
+    left join suppressed_domains g on g.domain = split_part(c.email, '@', 2)
+    left join installation_suppressions i on i.address_hash = c.email_hash
+    left join installation_domains j on j.domain = split_part(c.email, '@', 2)"""
 _ENGINES = {"sqlite": ("sqlite_scanner", "sqlite"), "postgresql": ("postgres_scanner", "postgres")}
 
 
@@ -38,22 +47,22 @@ class Audience:
         Columns: contact_id (i64), provider (str), left_out (str: why it may not be mailed, or null).
         """
         wanted, unwanted = _any_of(include), _any_of(exclude)
+        left_out = left_out_sql(
+            has_address="email is not null", suppressed="suppressed", marketing="marketing",
+            basis_allowed="list_contains(allowed, marketing_basis)", lapses_at="lapses_at",
+        )  # fmt: skip
         query = f"""
-            select c.id as contact_id, c.provider,
-                case when c.email is null then 'no_address'
-                     when s.reason is not null and (s.reason in ('npai', 'hard_bounce', 'erased') or ?) then s.reason
-                     when not ? then null
-                     when p.marketing = 'withdrawn' then 'unsubscribed'
-                     when p.marketing is null then 'consent_missing'
-                     when not list_contains(b.allowed, p.marketing_basis) then 'consent_missing'
-                     when p.lapses_at <= ? then 'consent_too_old'
-                end as left_out
-            from (select * from contacts where {wanted.sql}) c
-            cross join bases b
-            left join consents p on p.contact_id = c.id
-            left join suppressions s on s.address_hash = c.email_hash
-            where not {unwanted.sql}
-            order by c.id
+            select id as contact_id, provider, {left_out} as left_out
+            from (
+                select c.id, c.provider, c.email, b.allowed, p.marketing, p.marketing_basis, p.lapses_at,
+                    {SUPPRESSED} as suppressed
+                from (select * from contacts where {wanted.sql}) c
+                cross join bases b
+                left join consents p on p.contact_id = c.id
+                {SUPPRESSED_JOINS}
+                where not {unwanted.sql}
+            )
+            order by id
         """
         marketing = kind == "marketing"
         params = [marketing, marketing, to_micros(now), *wanted.params, *unwanted.params]
@@ -133,6 +142,11 @@ def _views(con: duckdb.DuckDBPyConnection, account: int) -> None:
         select * from ops.consents where account_id = {account} and channel = 'email';
         create temp view suppressions as
         select * from ops.suppressions where account_id = {account} and channel = 'email';
+        create temp view suppressed_domains as
+        select domain from ops.suppressed_domains where account_id = {account};
+        create temp view installation_suppressions as
+        select address_hash from ops.installation_suppressions where channel = 'email';
+        create temp view installation_domains as select domain from ops.installation_domains;
         create temp view bases as
         select from_json(allowed_bases::varchar, '["varchar"]') as allowed from ops.accounts where id = {account};
     """)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sillage import ingest, log
 from sillage.clock import Clock
+from sillage.commands import consent
 from sillage.commands.account import open_store
 from sillage.errors import BadInput
 from sillage.ingest import ImportOptions, ImportReport, Inspection
@@ -160,6 +161,9 @@ def list_contacts(
     for c in found:
         table.add_row(str(c.id), c.email, c.phone, c.fields["first_name"], c.fields["last_name"], c.provider)
     Console().print(table)
+
+
+app.command()(consent.why)
 
 
 def _options(map_: list[str] | None, date_order: str | None, **more: str) -> ImportOptions:

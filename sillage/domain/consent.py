@@ -1,7 +1,14 @@
-"""Consent: what a person agreed to, by channel and purpose. Current consent is a function of the ledger."""
+"""Consent: what a person agreed to, by channel and purpose. Current consent is a function of the ledger.
+
+The function looks at moments, never at the order of lines: acts become known late, twice and out of order. Its laws:
+of several acts the latest holds, of two at one moment the withdrawal; somebody who left comes back only by an act that
+is marked as a return (a confirmed double opt-in, or one person's later proof), never by a file; and a consent lapses
+three years after the last act of the person, in a chain without a gap.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,10 +30,14 @@ class Purpose(StrEnum):
 
 
 class ConsentState(StrEnum):
-    """What an act of consent says."""
+    """What holds after an act of consent."""
 
     GRANTED = "granted"
     WITHDRAWN = "withdrawn"
+
+
+RENEWED = "renewed"
+"""The state of a ledger's line that grants nothing: an act of the person (a click, a purchase, a reply) within it."""
 
 
 class Basis(StrEnum):
@@ -63,26 +74,53 @@ class ConsentAct:
     occurred_at: datetime
     basis: Basis = Basis.CONSENT
     proof: str = ""
+    is_return: bool = False
+    """A grant that may bring back somebody who left: confirmed by them, or proven for them alone."""
 
 
-def current(acts: list[ConsentAct]) -> dict[tuple[Channel, Purpose], ConsentAct]:
-    """The last act for each channel and purpose; of two at the same moment the withdrawal wins.
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """An act of the person that puts the end of their consent off. An open is none: programs open mails."""
 
-    A ledger is written as acts become known, not in the order in which they happened: `occurred_at` decides.
-    """
-    newest: dict[tuple[Channel, Purpose], ConsentAct] = {}
+    channel: Channel
+    occurred_at: datetime
+
+
+def current(acts: Iterable[ConsentAct]) -> dict[tuple[Channel, Purpose], ConsentAct]:
+    """The act that holds for each channel and purpose. The order of the lines and their repetition don't matter."""
+    by_key: dict[tuple[Channel, Purpose], list[ConsentAct]] = {}
     for act in acts:
-        key = (act.channel, act.purpose)
-        held = newest.get(key)
-        if held is None or _rank(act) >= _rank(held):
-            newest[key] = act
-    return newest
+        by_key.setdefault((act.channel, act.purpose), []).append(act)
+    return {key: _holding(of_key) for key, of_key in by_key.items()}
 
 
-def _rank(act: ConsentAct) -> tuple[datetime, bool]:
-    return act.occurred_at, act.state is ConsentState.WITHDRAWN
+def _holding(acts: list[ConsentAct]) -> ConsentAct:
+    left = max((act for act in acts if act.state is ConsentState.WITHDRAWN), key=_when, default=None)
+    grants = [act for act in acts if act.state is ConsentState.GRANTED]
+    if left is None:
+        return max(grants, key=_rank)
+    back = [act.occurred_at for act in grants if act.is_return and act.occurred_at > left.occurred_at]
+    if not back:
+        return left
+    return max((act for act in grants if act.occurred_at >= min(back)), key=_rank)
 
 
-def lapses_at(granted_at: datetime, last_act_at: datetime | None) -> datetime:
-    """The moment from which a consent needs to be confirmed: 3 years after the person's last act."""
-    return max(granted_at, last_act_at or granted_at) + CONSENT_LASTS
+def _when(act: ConsentAct) -> tuple[datetime, str]:
+    return act.occurred_at, act.proof
+
+
+def _rank(act: ConsentAct) -> tuple[bool, datetime, bool, str, str]:
+    # A person's own consent weighs more than a customer relation that a later file tells of.
+    return act.basis is Basis.CONSENT, act.occurred_at, act.is_return, act.basis.value, act.proof
+
+
+def lapses_at(granted_at: datetime, *acted_at: datetime | None) -> datetime:
+    """The moment from which a consent needs to be confirmed: 3 years after the person's last act.
+
+    An act that came after that moment finds nothing to put off: what has lapsed stays so until it is confirmed.
+    """
+    lapse = granted_at + CONSENT_LASTS
+    for moment in sorted(act for act in acted_at if act is not None):
+        if granted_at <= moment < lapse:
+            lapse = moment + CONSENT_LASTS
+    return lapse

@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import duckdb
 import msgspec
@@ -19,19 +20,22 @@ import pyarrow as pa
 import sqlalchemy as sa
 import structlog
 
+from sillage.domain.consent import Channel
 from sillage.domain.ids import AccountId, ContactId
 from sillage.errors import TransientError
 from sillage.lake import catalog, maintenance, schema
-from sillage.lake.event import Event, decode
+from sillage.lake.event import Event, EventType, decode
 from sillage.lake.gate import HygieneOpen, needs_consent, pass_through
 from sillage.lake.rows import Entry, events_table, misfit, personal_table
 from sillage.lake.sources import Journal, OpsOutbox, Source, journals
 from sillage.settings import Settings
-from sillage.store import tracking_consent
+from sillage.store import renewals, tracking_consent
 from sillage.store.database import Store
 from sillage.store.tracking_consent import TrackingConsent, TrackingPolicy
 
 BATCH = 10_000
+ACTS = frozenset({EventType.CLICKED, EventType.CONVERTED})
+"""What only a person does; an open is done by programs too."""
 # What a full disk, a lock or an ops that is down raises: the events wait where they are.
 RECOVERABLE = (duckdb.Error, sqlite3.Error, sa.exc.SQLAlchemyError, OSError, TransientError)
 
@@ -103,6 +107,7 @@ class Collector:
             done.is_full |= self._take(source, batch, done)
         self._ask_consent(batch, done)
         self._note_hygiene(batch.hygiene)
+        self._renew_consents(batch.entries)
         if batch.entries or batch.refused:
             self._commit(batch)
         for source, seqs in batch.taken:
@@ -216,6 +221,18 @@ class Collector:
         for account, days in by_account.items():
             with self._store.write() as conn:
                 tracking_consent.note_last_open(conn, account, days)
+
+    def _renew_consents(self, entries: list[Entry]) -> None:
+        """What a person did puts the end of their consent off. Only what the lake may hold under their name counts."""
+        acted: dict[tuple[AccountId, Channel, EventType], dict[ContactId, datetime]] = defaultdict(dict)
+        for event in (entry.event for entry in entries):
+            if event.type in ACTS and event.contact_id and not event.is_machine and not event.is_test:
+                held = acted[AccountId(event.account_id), Channel(event.channel), event.type]
+                contact = ContactId(event.contact_id)
+                held[contact] = max(event.occurred_at, held.get(contact, event.occurred_at))
+        for (account, channel, kind), acts in acted.items():
+            with self._store.write() as conn:
+                renewals.renew(conn, account, channel, acts, source=kind.value, now=self._settings.clock.now())
 
     def _commit(self, batch: _Batch) -> None:
         try:

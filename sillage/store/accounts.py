@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from sillage.domain.consent import Basis
 from sillage.domain.ids import AccountId
 from sillage.errors import BadInput, NotFound
 from sillage.store.tables import accounts
@@ -89,6 +91,12 @@ def set_identity(conn: sa.Connection, account_id: AccountId, *, legal_name: str,
         .where(accounts.c.id == account_id)
         .values(legal_name=legal_name.strip(), postal_address=postal_address.strip())
     )
+
+
+def allow_bases(conn: sa.Connection, account_id: AccountId, bases: Sequence[Basis]) -> None:
+    """Say on which legal grounds an account mails; consent always is one of them."""
+    wanted = [basis.value for basis in Basis if basis is Basis.CONSENT or basis in bases]
+    conn.execute(accounts.update().where(accounts.c.id == account_id).values(allowed_bases=wanted))
 
 
 def by_slug(conn: sa.Connection, slug: str) -> Account:

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from sillage.domain.consent import (
+    RENEWED,
     Basis,
     Channel,
     ConsentAct,
     ConsentState,
     NotMailable,
     Purpose,
+    Renewal,
     current,
     lapses_at,
 )
@@ -41,13 +43,10 @@ _CURRENT = (
 _SUPPRESSED = (
     "select address_hash, reason from suppressions where account_id = {p} and channel = {p} and address_hash {in}"
 )
-# An act of the person since (a click, a purchase) may have put the end off; the same consent keeps that.
 _PUT = f"""
 insert into consents ({", ".join(CURRENT_COLUMNS)}) values ({", ".join(["{p}"] * len(CURRENT_COLUMNS))})
 on conflict (contact_id, channel) do update set
-{", ".join(f"{name} = excluded.{name}" for name in CURRENT_COLUMNS[3:] if name != "lapses_at")},
-lapses_at = case when excluded.marketing = 'granted' and consents.marketing = 'granted'
-    and consents.lapses_at > excluded.lapses_at then consents.lapses_at else excluded.lapses_at end
+{", ".join(f"{name} = excluded.{name}" for name in CURRENT_COLUMNS[3:])}
 """
 
 
@@ -84,7 +83,7 @@ def why_not_mailable(
         return NotMailable.REFUSED if _said_no(conn, account_id, contact_id, channel) else NotMailable.UNSUBSCRIBED
     if row.marketing_basis not in row.allowed_bases:
         return NotMailable.MISSING
-    return NotMailable.TOO_OLD if row.lapses_at <= now else None
+    return NotMailable.TOO_OLD if row.lapses_at is None or row.lapses_at <= now else None
 
 
 def _said_no(conn: sa.Connection, account_id: AccountId, contact_id: ContactId, channel: Channel) -> bool:
@@ -144,15 +143,20 @@ def grant(
     wording: str = "",
     wording_version: str = "",
     basis: Basis = Basis.CONSENT,
+    declared_by: str | None = None,
+    is_return: bool = False,
     recorded_at: datetime | None = None,
 ) -> None:
-    """Write that a person agreed, and what holds from now on."""
+    """Write that a person agreed, and what holds from now on.
+
+    Somebody who withdrew stays out unless `is_return` says that they confirmed it, or that it is proven of them alone.
+    """
     known = origin(
         conn, account_id, source=source, now=recorded_at or occurred_at, wording=wording,
-        wording_version=wording_version,
+        wording_version=wording_version, declared_by=declared_by,
     )  # fmt: skip
     _act(conn, account_id, contact_id, channel, purposes, ConsentState.GRANTED, basis, known, proof, occurred_at,
-         recorded_at)  # fmt: skip
+         recorded_at, is_return=is_return)  # fmt: skip
 
 
 def withdraw(
@@ -185,26 +189,16 @@ def _act(
     proof: str,
     occurred_at: datetime,
     recorded_at: datetime | None,
+    *,
+    is_return: bool = False,
 ) -> None:
     at, recorded = to_micros(occurred_at), to_micros(recorded_at or occurred_at)
-    insert_acts(
-        conn,
-        [
-            (
-                account_id,
-                contact_id,
-                channel.value,
-                purpose.value,
-                state.value,
-                basis.value,
-                origin_id,
-                proof,
-                at,
-                recorded,
-            )
-            for purpose in purposes
-        ],
-    )
+    rows = [
+        (account_id, contact_id, channel.value, purpose.value, state.value, basis.value, origin_id, proof, at, recorded,
+         is_return)
+        for purpose in purposes
+    ]  # fmt: skip
+    bulk.insert(conn, consent_acts, (*ACT_COLUMNS, "is_return"), rows)
     recompute(conn, account_id, channel, [contact_id])
 
 
@@ -222,20 +216,29 @@ def recompute(conn: sa.Connection, account_id: AccountId, channel: Channel, cont
     """Bring `consents` in step with the ledger for some contacts."""
     found = bulk.select_among(
         conn,
-        "select contact_id, purpose, state, basis, occurred_at from consent_acts "
+        "select contact_id, purpose, state, basis, occurred_at, proof, is_return from consent_acts "
         "where account_id = {p} and channel = {p} and contact_id {in} order by id",
         (account_id, channel.value),
         contact_ids,
         bulk.NUMBER,
     )
     acts: dict[int, list[ConsentAct]] = {}
-    for contact_id, purpose, state, basis, at in found:
-        act = ConsentAct(channel, Purpose(purpose), ConsentState(state), from_micros(at), Basis(basis))
+    renewals: dict[int, list[Renewal]] = {}
+    for contact_id, purpose, state, basis, at, proof, is_return in found:
+        if state == RENEWED:
+            renewals.setdefault(contact_id, []).append(Renewal(channel, from_micros(at)))
+            continue
+        act = ConsentAct(
+            channel, Purpose(purpose), ConsentState(state), from_micros(at), Basis(basis), proof, bool(is_return)
+        )
         acts.setdefault(contact_id, []).append(act)
-    bulk.execute(conn, _PUT, [_as_row(account_id, contact_id, channel, held) for contact_id, held in acts.items()])
+    rows = [_as_row(account_id, one, channel, held, renewals.get(one, [])) for one, held in acts.items()]
+    bulk.execute(conn, _PUT, rows)
 
 
-def _as_row(account_id: AccountId, contact_id: int, channel: Channel, acts: list[ConsentAct]) -> tuple[Any, ...]:
+def _as_row(
+    account_id: AccountId, contact_id: int, channel: Channel, acts: list[ConsentAct], renewals: list[Renewal]
+) -> tuple[Any, ...]:
     now = current(acts)
     marketing = now.get((channel, Purpose.MARKETING))
     granted = marketing is not None and marketing.state is ConsentState.GRANTED
@@ -250,7 +253,9 @@ def _as_row(account_id: AccountId, contact_id: int, channel: Channel, acts: list
         marketing.state.value if marketing else None,
         marketing.basis.value if marketing else None,
         to_micros(marketing.occurred_at) if marketing else None,
-        to_micros(lapses_at(marketing.occurred_at, None)) if marketing and granted else None,
+        to_micros(lapses_at(marketing.occurred_at, *(one.occurred_at for one in renewals)))
+        if marketing and granted
+        else None,
         *states,
     )
 

@@ -169,3 +169,10 @@ def change_many(conn: sa.Connection, account_id: AccountId, rows: Sequence[Seque
     Each row: (phone, phone_hash, provider, *TEXT_FIELDS, custom, import_id, updated_at, id).
     """
     bulk.execute(conn, _CHANGE, [(*row, account_id) for row in rows])
+
+
+def emails_of(conn: sa.Connection, account_id: AccountId, contact_ids: Iterable[ContactId]) -> dict[ContactId, str]:
+    """The addresses of some contacts; those without one are left out."""
+    sql = "select id, email from contacts where account_id = {p} and email is not null and id {in}"
+    rows = bulk.select_among(conn, sql, (account_id,), contact_ids, bulk.NUMBER)
+    return {ContactId(row[0]): str(row[1]) for row in rows}

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sillage.domain.delivery import DeliveryState
+from sillage.domain.eligibility import strongest
 from sillage.domain.ids import AccountId, CampaignId, ContactId, VariantId
 from sillage.errors import SillageError
 from sillage.lake.event import Event
@@ -66,11 +67,15 @@ class Outcome:
 _CLAIM = """
 select d.account_id, d.campaign_id, d.contact_id, d.variant_id, d.provider, d.attempt, d.first_attempt_at,
        c.email, c.custom, {fields},
-       p.marketing, p.marketing_basis, p.lapses_at, p.open_tracking, s.reason
+       p.marketing, p.marketing_basis, p.lapses_at, p.open_tracking, s.reason,
+       i.channel is not null or j.domain is not null, g.domain is not null
 from deliveries d
 left join contacts c on c.id = d.contact_id and c.account_id = d.account_id
 left join consents p on p.contact_id = d.contact_id and p.channel = 'email'
 left join suppressions s on s.account_id = d.account_id and s.channel = 'email' and s.address_hash = c.email_hash
+left join suppressed_domains g on g.account_id = d.account_id and g.domain = {domain}
+left join installation_suppressions i on i.channel = 'email' and i.address_hash = c.email_hash
+left join installation_domains j on j.domain = {domain}
 where d.campaign_id = {p} and d.provider = {p} and d.state = 'due' and d.due_at <= {p}
 order by d.due_at
 limit {p}{lock}
@@ -86,7 +91,11 @@ on conflict (contact_id, day) do update set count = contact_sends.count + 1
 """
 
 
+_DOMAIN = {"sqlite": "substr(c.email, instr(c.email, '@') + 1)", "postgresql": "split_part(c.email, '@', 2)"}
+
+
 def _sql(conn: sa.Connection, text: str) -> str:
+    text = text.replace("{domain}", _DOMAIN[conn.dialect.name])
     if conn.dialect.name == "sqlite":
         return text.replace("{p}", "?").replace("{lock}", "")
     return text.replace("{p}", "%s").replace("{lock}", " for update of d skip locked")
@@ -117,7 +126,7 @@ def claim_due(
             r[last + 1],
             r[last + 2],
             r[last + 3],
-            r[last + 4],
+            strongest(bool(r[last + 5]), r[last + 4], bool(r[last + 6])),
         )
         for r in found
     ]

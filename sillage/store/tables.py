@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.campaign import CampaignState, MessageKind, SourceKind
-from sillage.domain.consent import Channel, ConsentState, Purpose
+from sillage.domain.consent import Channel, Purpose
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
 from sillage.store.columns import BigId, Json, Moment, one_of
 
@@ -150,10 +150,11 @@ consent_acts = sa.Table(
     sa.Column("proof", sa.Text, nullable=False, server_default=""),
     sa.Column("occurred_at", Moment, nullable=False),
     sa.Column("recorded_at", Moment, nullable=False),
+    sa.Column("is_return", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_consent_acts_contact", "account_id", "contact_id"),
     one_of("channel", Channel),
     one_of("purpose", Purpose),
-    one_of("state", ConsentState),
+    sa.CheckConstraint("state in ('granted', 'withdrawn', 'renewed')", name="state_known"),
     comment="The ledger of consent: one row per act, channel and purpose. Rows are only ever added.",
 )
 
@@ -187,6 +188,106 @@ suppressions = sa.Table(
     one_of("channel", Channel),
     sqlite_with_rowid=False,
     comment="Addresses that get nothing: npai, hard_bounce, soft_bounce, complaint, erased, manual. By keyed hash.",
+)
+
+suppressed_domains = sa.Table(
+    "suppressed_domains",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Domains (in lower case, each for itself) that get no marketing of an account.",
+)
+
+installation_suppressions = sa.Table(
+    "installation_suppressions",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("address_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    one_of("channel", Channel),
+    sqlite_with_rowid=False,
+    comment="Addresses that get nothing of any account. Filled by the operator alone, never from an event.",
+)
+
+installation_domains = sa.Table(
+    "installation_domains",
+    metadata,
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Domains that get nothing of any account. Filled by the operator alone.",
+)
+
+forms = sa.Table(
+    "forms",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sender_id", BigId, sa.ForeignKey("senders.id"), nullable=False),
+    sa.Column("group_id", BigId),
+    sa.Column("wording", sa.Text, nullable=False),
+    sa.Column("wording_version", sa.Text, nullable=False),
+    sa.Column("tracking_wording", sa.Text, nullable=False, server_default=""),
+    sa.Column("asks_name", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("is_open", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("account_id", "name"),
+    comment="A public page to sign up by, with the exact words that people agree to. `key` stands in its address.",
+)
+
+signups = sa.Table(
+    "signups",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("form_id", BigId, sa.ForeignKey("forms.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("mailbox_hash", sa.LargeBinary, nullable=False),
+    sa.Column("email", sa.Text),
+    sa.Column("email_hash", sa.LargeBinary, nullable=False),
+    sa.Column("contact_id", BigId),
+    sa.Column("fields", Json, nullable=False, server_default="{}"),
+    sa.Column("agrees_tracking", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("proof", sa.Text, nullable=False, server_default=""),
+    sa.Column("network", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("mailed_at", Moment),
+    sa.Column("settled_at", Moment),
+    sa.Column("worker_id", BigId),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text),
+    sa.Index("ix_signups_due", "state", "due_at"),
+    sa.Index("ix_signups_mailbox", "mailbox_hash", "created_at"),
+    sa.Index("ix_signups_network", "network", "created_at"),
+    sa.CheckConstraint("state in ('due', 'sending', 'mailed', 'failed', 'confirmed', 'expired')", name="state_known"),
+    sqlite_autoincrement=True,
+    comment="Who signed up and has not confirmed yet: the queue of confirmation mails. No contact comes of it before.",
+)
+
+mail_domains = sa.Table(
+    "mail_domains",
+    metadata,
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("takes_mail", sa.Boolean, nullable=False),
+    sa.Column("checked_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="What the resolver last said of a domain: whether any server takes mail for it.",
+)
+
+pull_cursors = sa.Table(
+    "pull_cursors",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("position", sa.Text, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="How far contacts were pulled from another system, such as Salesforce.",
 )
 
 groups = sa.Table(

@@ -12,7 +12,7 @@ from sillage.domain.consent import CONSENT_LASTS, Channel, ConsentState, NotMail
 from sillage.domain.contact import EmailAddress
 from sillage.domain.ids import AccountId, ContactId, ImportId
 from sillage.errors import NotFound
-from sillage.store import accounts, bulk, consent, contacts, files, groups, imports
+from sillage.store import accounts, bulk, consent, contacts, files, groups, imports, renewals
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
 from sillage.store.imports import ImportState
@@ -156,7 +156,8 @@ def test_consent_keeps_the_end_that_an_act_of_the_person_put_off(any_store: Stor
         who = _add(conn, account_id, "a@shop.example")
         consent.grant(conn, account_id, who, Channel.EMAIL, [Purpose.MARKETING], occurred_at=NOW, source="f", proof="")
         put_off = NOW + CONSENT_LASTS + timedelta(days=30)
-        conn.execute(consents.update().values(lapses_at=put_off))
+        acts = {who: NOW + timedelta(days=30)}
+        assert renewals.renew(conn, account_id, Channel.EMAIL, acts, source="clicked", now=NOW) == [who]
         consent.withdraw(
             conn, account_id, who, Channel.EMAIL, [Purpose.OPEN_TRACKING], occurred_at=NOW, source="f", proof=""
         )

@@ -58,8 +58,9 @@ def test_unsubscribe_after_a_new_consent_counts_again(scene: Scene) -> None:
         person = scene.recipient.contact_id
         channel, purposes = consent.Channel.EMAIL, [consent.Purpose.MARKETING]
         consent.grant(
-            conn, scene.account_id, person, channel, purposes, occurred_at=later, source="form", proof="confirmed"
-        )
+            conn, scene.account_id, person, channel, purposes, occurred_at=later, source="form", proof="confirmed",
+            is_return=True,
+        )  # fmt: skip
     assert scene.consent()[0] == "granted"
     assert told(scene, signals.unsubscribe, via="page", occurred_at=later + timedelta(hours=1))
     assert scene.consent()[0] == "withdrawn"
