@@ -122,7 +122,7 @@ class Worker:
         """Confirmation mails that are due, beside the windows of campaigns."""
         letters = await self._ask(self._clerk.claim)
         if letters:
-            await self._ask(self._clerk.settle, await self._clerk.send(letters, *_next_hop(self._settings)))
+            await self._ask(self._clerk.settle, await self._clerk.send(letters, self._router))
 
     async def _window(self) -> int:
         for lane in self._lanes.values():

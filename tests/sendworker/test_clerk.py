@@ -10,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from sendworker.clerk import Clerk
+from sendworker.routes import Relays
+from sendworker.smtp import Hop
 from sendworker.worker import Worker
 from sillage.domain.contact import EmailAddress
 from sillage.settings import Settings
@@ -64,10 +66,15 @@ def clerk_of(world: World) -> Clerk:
         return Clerk(world.settings, world.store, workers.enrol(conn, "test", lease_s=5, now=world.now))
 
 
+def way_to(port: int) -> Relays:
+    """The one server on that port."""
+    return Relays([(Hop("127.0.0.1", port, "sillage.example"), 1)])
+
+
 async def round_of(world: World, clerk: Clerk, relay: Relay) -> int:
     """One round of the clerk; how many letters it took up."""
     letters = clerk.claim()
-    clerk.settle(await clerk.send(letters, "127.0.0.1", relay.port))
+    clerk.settle(await clerk.send(letters, way_to(relay.port)))
     return len(letters)
 
 
@@ -134,7 +141,7 @@ async def test_nobody_answers_and_it_waits(world: World, form: Form, relay: Rela
     """No server: the letter is due again later."""
     ask(world, form)
     clerk = clerk_of(world)
-    clerk.settle(await clerk.send(clerk.claim(), "127.0.0.1", 1))
+    clerk.settle(await clerk.send(clerk.claim(), way_to(1)))
     assert states(world) == [("due", "no_route")]
 
 
