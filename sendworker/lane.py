@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -20,6 +20,7 @@ from sendworker.smtp import Connection, SessionError
 from sillage.content.message import Compiled, Person
 from sillage.domain.campaign import Pixel
 from sillage.domain.eligibility import pixel_for, why_not
+from sillage.domain.ids import CampaignId
 from sillage.errors import BadInput
 from sillage.settings import Settings
 from sillage.store.columns import to_micros
@@ -65,6 +66,9 @@ class Lane:
         self._closed_until = 0.0
         self._stopping = False
         self._anonymous: dict[int, str] = {}
+        self._is_narrowed = False
+        self.on_refused: Callable[[SessionError], None] = lambda _: None
+        """Told when no connection could be had."""
         self._rate = 0.0
         self._sent_since = (time.monotonic(), 0)
 
@@ -76,12 +80,33 @@ class Lane:
         wanted = max(self._route.connections * 4, int(self._rate * 0.3))
         return max(0, min(wanted, self._settings.window_size) - len(self._queue))
 
+    def allow(self, connections: int, per_connection: int) -> None:
+        """From now on so many connections, and so many messages on each; surplus ones end after their message."""
+        self._is_narrowed = self._is_narrowed or connections < self._route.connections
+        self._route = replace(self._route, connections=connections, per_connection=per_connection)
+
+    def _is_surplus(self) -> bool:
+        if not self._is_narrowed:
+            return False
+        open_ones = [t for t in self._tasks if not t.done()]
+        self._is_narrowed = len(open_ones) > self._route.connections
+        return asyncio.current_task() in open_ones[self._route.connections :]
+
+    def withdraw(self, runs: Collection[CampaignId]) -> None:
+        """Give back what waits here of campaigns that don't run any more."""
+        if any(job.campaign.id not in runs for job in self._queue):
+            kept = [job for job in self._queue if job.campaign.id in runs]
+            for job in self._queue:
+                if job.campaign.id not in runs:
+                    self._give_back(job)
+            self._queue = deque(kept)
+
     def put(self, jobs: list[Job]) -> None:
         """Queue claimed messages; the last look is taken when each leaves."""
         self._queue.extend(jobs)
+        self._tasks = [t for t in self._tasks if not t.done()]
         for _ in range(min(self._route.connections - len(self._tasks), len(jobs))):
             self._tasks.append(asyncio.create_task(self._work()))
-        self._tasks = [t for t in self._tasks if not t.done()]
         asyncio.get_running_loop().create_task(self._notify())
 
     async def _notify(self) -> None:
@@ -121,7 +146,7 @@ class Lane:
     async def _work(self) -> None:
         connection: Connection | None = None
         try:
-            while await self._has_work():
+            while await self._has_work() and not self._is_surplus():
                 # A message is taken from the queue only when it can leave at once.
                 connection = await self._ready(connection)
                 self.sweep()
@@ -149,6 +174,7 @@ class Lane:
 
     def _no_route(self, exc: SessionError) -> None:
         """Nobody answers: not an attempt. The lane waits; what can't wait any longer has failed."""
+        self.on_refused(exc)
         now = self._settings.clock.now()
         wait = RETRY_CONNECT_S[min(self._failures, len(RETRY_CONNECT_S) - 1)]
         if time.monotonic() >= self._closed_until:

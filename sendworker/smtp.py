@@ -27,9 +27,11 @@ DATA_END_TIMEOUT_S = 600.0
 class SessionError(TransientError):
     """The session broke. `in_doubt`: all of the message had left, so it may have been taken."""
 
-    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
+    def __init__(self, message: str, *, in_doubt: bool = False, code: int | None = None) -> None:
         super().__init__(message)
         self.in_doubt = in_doubt
+        self.code = code
+        """What the server said when it would not have us: 421, 554 …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Connection(asyncio.Protocol):
         greeting = await connection._answer(connection._greeting, GREETING_TIMEOUT_S)  # noqa: SLF001
         if greeting.code != 220:  # noqa: PLR2004
             connection.abort()
-            raise SessionError(f"{host}:{port} greets with {greeting.code} {greeting.text}")
+            raise SessionError(f"{host}:{port} greets with {greeting.code} {greeting.text}", code=greeting.code)
         reply = await connection._command(f"EHLO {helo}\r\n".encode("ascii"))  # noqa: SLF001
         if reply.code != 250:  # noqa: PLR2004
             connection.abort()
