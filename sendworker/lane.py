@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -24,6 +24,7 @@ from sendworker.session import Letter, Loss
 from sendworker.smtp import Connection
 from sillage.domain.bounce_rules import rules_with
 from sillage.domain.campaign import Pixel
+from sillage.domain.ids import CampaignId
 from sillage.settings import Settings
 from sillage.store.deliveries import Outcome
 
@@ -62,6 +63,8 @@ class Lane:
         self.connections = 0
         """Open and opening, over all pools."""
         self.is_stopping = False
+        self.on_refused: Callable[[SessionError], None] = lambda _: None
+        """Told when no connection could be had."""
         self._pools: dict[str, _Pool] = {}
         self._rate = 0.0
         self._since, self._sent = time.monotonic(), 0
@@ -75,6 +78,18 @@ class Lane:
         waiting = sum(len(pool.queue) for pool in self._pools.values())
         wanted = max(self.route.connections * 4, int(self._rate * _AHEAD_S))
         return max(0, min(wanted, self.settings.window_size) - waiting)
+
+    def allow(self, connections: int, per_connection: int) -> None:
+        """From now on so many connections, and so many messages on each; surplus ones end after their message."""
+        self.route = replace(self.route, connections=connections, per_connection=per_connection)
+        surplus = self.connections - connections
+        for pool in self._pools.values():
+            surplus -= pool.narrow(surplus)
+
+    def withdraw(self, runs: Collection[CampaignId]) -> None:
+        """Give back what waits here of campaigns that don't run any more."""
+        for pool in self._pools.values():
+            pool.withdraw(runs)
 
     def put(self, jobs: Sequence[Job]) -> None:
         """Queue claimed messages; the last look is taken when each leaves."""
@@ -217,6 +232,23 @@ class _Pool:
                 return True
         return False
 
+    def narrow(self, surplus: int) -> int:
+        """Let up to so many connections take no further message; how many that are."""
+        chosen = self._open[: max(surplus, 0)]
+        for connection in chosen:
+            connection.retire()
+        return len(chosen)
+
+    def withdraw(self, runs: Collection[CampaignId]) -> None:
+        """Give back what waits here of other campaigns."""
+        if any(job.campaign.id not in runs for job in self.queue):
+            waiting, self.queue = self.queue, deque()
+            for job in waiting:
+                if job.campaign.id in runs:
+                    self.queue.append(job)
+                else:
+                    self._lane.give_back(job)
+
     # --- the courier's part
 
     def next_letter(self) -> Letter | None:
@@ -254,6 +286,7 @@ class _Pool:
 
     def _no_route(self, exc: SessionError) -> None:
         """Nobody answers: not an attempt. The pool waits; what can't wait any longer has failed."""
+        self._lane.on_refused(exc)
         wait = RETRY_CONNECT_S[min(self._failures, len(RETRY_CONNECT_S) - 1)]
         if self._open:
             # Others of ours are connected: this one was one too many for the server, and those go on.

@@ -82,6 +82,12 @@ def suppressed(job: Job, reason: str, *, now: datetime) -> Outcome:
     return _outcome(job.claimed, DeliveryState.SUPPRESSED, now, None, reason, event)
 
 
+def skipped(row: Claimed, campaign: Campaign, reason: str, *, now: datetime) -> Outcome:
+    """It was due, and is not sent: the person has got enough."""
+    event = skip_event(campaign, row.contact_id, row.variant_id, row.provider, now=now, reason=reason)
+    return _outcome(row, DeliveryState.SKIPPED, now, row.first_attempt_at, reason, event)
+
+
 def failed(job: Job, reason: str, *, now: datetime) -> Outcome:
     """Our side failed: it can't be rendered, or no server ever answered. Never counted against the contact."""
     tried = job.claimed.attempt > 1
@@ -89,7 +95,7 @@ def failed(job: Job, reason: str, *, now: datetime) -> Outcome:
         job, EventType.BOUNCED, now, reason="expired", bounce_class=BounceClass.TRANSIENT, via="session"
     )  # fmt: skip
     state = DeliveryState.BOUNCED if tried else DeliveryState.FAILED
-    return _outcome(job.claimed, state, now, None, reason, event)
+    return _outcome(job.claimed, state, now, None, "expired" if tried else reason, event)
 
 
 def given_back(job: Job, *, due_at: datetime) -> Outcome:
@@ -119,8 +125,16 @@ def doubt_event(row: Any, *, now: datetime, reason: str) -> Event:
     )
 
 
-def skip_event(campaign: Campaign, contact: ContactId, variant: VariantId, provider: str, *, now: datetime) -> Event:
-    """The event for a recipient of a cancelled campaign."""
+def skip_event(
+    campaign: Campaign,
+    contact: ContactId,
+    variant: VariantId,
+    provider: str,
+    *,
+    now: datetime,
+    reason: str = "cancelled",
+) -> Event:
+    """The event for a recipient who is passed over: of a cancelled campaign, or for having got enough."""
     return Event(
         id=event_id("skipped", campaign.id, contact),
         type=EventType.SKIPPED,
@@ -128,10 +142,11 @@ def skip_event(campaign: Campaign, contact: ContactId, variant: VariantId, provi
         campaign_id=campaign.id,
         variant_id=variant,
         contact_id=contact,
+        channel=campaign.channel,
         provider=provider,
         occurred_at=now,
         recorded_at=now,
-        reason="cancelled",
+        reason=reason,
         via="worker",
     )
 

@@ -20,9 +20,11 @@ _STATUS = re.compile(r"([245])\.[0-9]{1,3}\.[0-9]{1,3}(?= |$)")
 class SessionError(TransientError):
     """The session broke. `in_doubt`: all of the message had left, so it may have been taken."""
 
-    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
+    def __init__(self, message: str, *, in_doubt: bool = False, code: int | None = None) -> None:
         super().__init__(message)
         self.in_doubt = in_doubt
+        self.code = code
+        """What the server said when it would not have us: 421, 554 …"""
 
 
 @dataclass(frozen=True, slots=True)

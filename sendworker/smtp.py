@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         hop = self.hop
         greeting = await self._answer(self._greeting, hop.patience.greeting)
         if greeting.code != _READY:
-            raise SessionError(f"{hop} greets with {greeting.code} {greeting.text}")
+            raise SessionError(f"{hop} greets with {greeting.code} {greeting.text}", code=greeting.code)
         await self._hello()
         if hop.tls in {Tls.STARTTLS, Tls.OPPORTUNISTIC}:
             await self._start_tls()
@@ -264,6 +264,13 @@ class Connection(asyncio.Protocol):
             self.session.limit = 0
             self.session.command(b"QUIT\r\n", lambda _reply: self.abort())
             self._loop.call_later(2.0, self.abort)
+
+    def retire(self) -> None:
+        """Take no further letter: leave at once, or after the one that is on its way."""
+        if self.session.is_idle:
+            self.leave()
+        else:
+            self.session.limit = self.session.messages
 
     def abort(self) -> None:
         """Drop the connection; letters on their way are told."""

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
 import structlog
@@ -22,11 +23,12 @@ import uvloop
 from sendworker.clerk import Clerk
 from sendworker.lane import Lane, Route
 from sendworker.mailroom import Job, Mailroom
+from sendworker.pacing import Pacer
+from sendworker.reply import SessionError
 from sendworker.routes import router_of
 from sillage.errors import SillageError
 from sillage.log import configure
 from sillage.settings import Settings
-from sillage.store import rates
 from sillage.store.database import Store
 from sillage.store.deliveries import FencedError, Outcome
 
@@ -38,6 +40,8 @@ Args = TypeVarTuple("Args")
 WINDOW_S = 0.05
 IDLE_S = 0.2
 TICK_S = 0.5
+SHARE_S = 1.0
+TOO_BUSY = 421
 GRACE_S = 10.0
 REPORT_S = 5.0
 
@@ -51,8 +55,9 @@ class Worker:
         # One thread for all of ops: its transactions queue there and not at the file lock.
         self._thread = ThreadPoolExecutor(1, "mailroom")
         self._mailroom = Mailroom(store, settings, f"{socket.gethostname()}:{os.getpid()}")
-        self._rates = rates.load(store, channel="email")
         self._lanes: dict[str, Lane] = {}
+        self._pacers: dict[str, Pacer] = {}
+        self._next_share = 0.0
         self._outcomes: list[Outcome] = []
         self._held = 0
         self._router = router_of(settings)
@@ -85,6 +90,7 @@ class Worker:
                         self._letters = asyncio.create_task(self._write_letters())
                     next_tick = time.monotonic() + TICK_S
                 claimed = await self._window()
+                await self._share()
                 if time.monotonic() >= next_report and self._sent:
                     next_report = time.monotonic() + REPORT_S
                     log.info("worker.settled", count=self._sent, held=self._held)
@@ -127,35 +133,63 @@ class Worker:
     async def _window(self) -> int:
         for lane in self._lanes.values():
             lane.sweep()
-        room = {provider: lane.room for provider, lane in self._lanes.items()}
+        room = {provider: pacer.room(self._lanes[provider].room) for provider, pacer in self._pacers.items()}
         total = max(0, self._settings.sending_cap - self._held)
         outcomes, self._outcomes = self._outcomes, []
         try:
-            jobs: list[Job] = await self._ask(self._mailroom.window, outcomes, room, self._first_room, total)
+            jobs: list[Job] = await self._ask(self._mailroom.window, outcomes, room, self._settings.window_size, total)
         except FencedError:
             self._outcomes = outcomes + self._outcomes
             raise
         self._held += len(jobs) - len(outcomes)
         self._sent += len(outcomes)
+        for lane in self._lanes.values():
+            lane.withdraw(self._mailroom.running)
         for provider, mine in _by_provider(jobs).items():
-            self._lane(provider).put(mine)
+            lane = self._lane(provider)
+            self._pacers[provider].took(len(mine))
+            lane.put(mine)
         return len(jobs)
 
-    @property
-    def _first_room(self) -> int:
-        return self._rates.default.connections * 4
-
     def _lane(self, provider: str) -> Lane:
+        """The lane of a provider that something was claimed for, and with it the share that it was claimed under."""
+        share = self._mailroom.shares[provider]
         if provider not in self._lanes:
-            rate = self._rates.of(provider)
-            route = Route(self._router, rate.connections, rate.per_connection)
-            self._lanes[provider] = Lane(provider, route, self._settings, self._mailroom, self._keep)
+            route = Route(self._router, share.connections, share.per_connection)
+            lane = Lane(provider, route, self._settings, self._mailroom, partial(self._keep, provider))
+            lane.on_refused = partial(self._refused, provider)
+            self._lanes[provider] = lane
+        if provider not in self._pacers:
+            self._pacers[provider] = Pacer(share)
+            self._lanes[provider].allow(share.connections, share.per_connection)
         return self._lanes[provider]
 
-    def _keep(self, outcome: Outcome) -> None:
+    def _keep(self, provider: str, outcome: Outcome) -> None:
+        if provider in self._pacers:
+            self._pacers[provider].heard(outcome)
         self._outcomes.append(outcome)
         if len(self._outcomes) >= self._settings.window_size // 2:
             self._enough.set()
+
+    def _refused(self, provider: str, exc: SessionError) -> None:
+        if exc.code == TOO_BUSY and provider in self._pacers:
+            self._pacers[provider].refused(str(exc))
+
+    async def _share(self) -> None:
+        """Renew the shares of providers each second, and at once where one of them wants less."""
+        now = time.monotonic()
+        if now < self._next_share and not any(p.is_pushed_back for p in self._pacers.values()):
+            return
+        self._next_share = now + SHARE_S
+        idle = [p for p, pacer in self._pacers.items() if pacer.is_idle and self._lanes[p].room]
+        for provider in idle:
+            del self._pacers[provider]
+        told = {provider: pacer.report() for provider, pacer in self._pacers.items()}
+        if not told and not idle:
+            return
+        for provider, share in (await self._ask(self._mailroom.share, told, idle)).items():
+            self._pacers[provider].lease(share)
+            self._lanes[provider].allow(share.connections, share.per_connection)
 
     async def _leave(self) -> None:
         await asyncio.gather(*(lane.stop(GRACE_S) for lane in self._lanes.values()))

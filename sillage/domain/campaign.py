@@ -13,6 +13,19 @@ class MessageKind(StrEnum):
     SERVICE = "service"
 
 
+class Priority(StrEnum):
+    """Who goes first where a provider's room is short, the first first."""
+
+    URGENT = "urgent"
+    AUTOMATION = "automation"
+    BULK = "bulk"
+
+
+def priority_of(kind: MessageKind, asked: Priority | None = None) -> Priority:
+    """What was asked for; else urgent for messages that somebody waits for, bulk for marketing."""
+    return asked or (Priority.BULK if kind is MessageKind.MARKETING else Priority.URGENT)
+
+
 class CampaignState(StrEnum):
     """The life of a campaign.
 

@@ -14,6 +14,8 @@ from sillage.errors import BadInput, NotFound
 from sillage.store.tables import accounts
 
 MAX_IDENTITY_CHARS = 500
+MAX_FREQUENCY = 1000
+MAX_FREQUENCY_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Account:
     keeps_ip: bool
     keeps_agent: bool
     allowed_bases: list[str]
+    frequency_cap: int | None
+    """Marketing messages that a contact gets at most in `frequency_days` days; None: no cap."""
+    frequency_days: int
 
     @property
     def may_send(self) -> bool:
@@ -97,6 +102,19 @@ def allow_bases(conn: sa.Connection, account_id: AccountId, bases: Sequence[Basi
     """Say on which legal grounds an account mails; consent always is one of them."""
     wanted = [basis.value for basis in Basis if basis is Basis.CONSENT or basis in bases]
     conn.execute(accounts.update().where(accounts.c.id == account_id).values(allowed_bases=wanted))
+
+
+def set_frequency_cap(conn: sa.Connection, account_id: AccountId, *, cap: int | None, days: int = 7) -> None:
+    """At most `cap` marketing messages per contact in `days` days; None lifts the cap.
+
+    Raises: BadInput.
+    """
+    if not (cap is None or 1 <= cap <= MAX_FREQUENCY) or not 1 <= days <= MAX_FREQUENCY_DAYS:
+        raise BadInput(
+            f"a frequency cap is 1 to {MAX_FREQUENCY} messages in 1 to {MAX_FREQUENCY_DAYS} days",
+            code="bad_frequency_cap", field="frequency_cap",
+        )  # fmt: skip
+    conn.execute(accounts.update().where(accounts.c.id == account_id).values(frequency_cap=cap, frequency_days=days))
 
 
 def by_slug(conn: sa.Connection, slug: str) -> Account:

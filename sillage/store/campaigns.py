@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sillage.content.html import Link
 from sillage.content.message import Source
-from sillage.domain.campaign import CampaignState, MessageKind, SourceKind
+from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import AccountId, CampaignId, SegmentId, VariantId
 from sillage.errors import BadInput, NotFound, Refused
@@ -56,6 +56,19 @@ class Campaign:
     send_at: datetime | None
     retry_for_s: int
     in_doubt: InDoubtPolicy
+    priority: Priority
+    weight: int
+    """How much of a provider's room it gets beside others of its priority."""
+    per_hour: int | None
+    """Messages an hour at most, first attempts and others; None: no limit."""
+    spread_s: int
+    """Over how many seconds its first attempts are spread."""
+    is_local_time: bool
+    """Whether `send_at` is what the clock shows where each contact lives, as it shows it where the account is."""
+    late_after_s: int
+    """How late, in seconds, it may still leave without asking."""
+    starts_at: datetime | None
+    """When the first of its messages is due; None before it is scheduled."""
     pause_reason: str | None
     audience: int | None
     left_out: dict[str, int]
@@ -77,6 +90,12 @@ class Draft:
     send_at: datetime | None = None
     retry_for_s: int = 86_400
     in_doubt: InDoubtPolicy = InDoubtPolicy.HOLD
+    priority: Priority = Priority.BULK
+    weight: int = 1
+    per_hour: int | None = None
+    spread_s: int = 0
+    is_local_time: bool = False
+    late_after_s: int = 21_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +173,12 @@ def create(conn: sa.Connection, account_id: AccountId, draft: Draft, *, now: dat
             send_at=draft.send_at,
             retry_for_s=draft.retry_for_s,
             in_doubt=draft.in_doubt,
+            priority=draft.priority,
+            weight=draft.weight,
+            per_hour=draft.per_hour,
+            spread_s=draft.spread_s,
+            is_local_time=draft.is_local_time,
+            late_after_s=draft.late_after_s,
             created_at=now,
         )
     )
@@ -233,6 +258,7 @@ def _campaign(row: Any) -> Campaign:
             "kind": MessageKind(values["kind"]),
             "state": CampaignState(values["state"]),
             "in_doubt": InDoubtPolicy(values["in_doubt"]),
+            "priority": Priority(values["priority"]),
         }
     )
 
@@ -298,20 +324,31 @@ class Balance:
 
 
 def balance(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> Balance:
-    """Count deliveries by state: from the tally of a closed campaign, else from its rows."""
-    closed = conn.execute(
-        sa.select(tallies.c.state, tallies.c["count"].label("rows")).where(
-            tallies.c.account_id == account_id, tallies.c.campaign_id == campaign_id
+    """Count deliveries by state: from the tally of a campaign that is over, else from its rows.
+
+    One that was opened again for who was missed has both: its tally then counts those whose rows have gone.
+    """
+    over = conn.execute(
+        sa.select(campaigns.c.closed_at).where(campaigns.c.account_id == account_id, campaigns.c.id == campaign_id)
+    ).scalar()
+    counts = {
+        row.state: row.rows
+        for row in conn.execute(
+            sa.select(tallies.c.state, tallies.c["count"].label("rows")).where(
+                tallies.c.account_id == account_id, tallies.c.campaign_id == campaign_id
+            )
         )
-    ).all()
-    if closed:
-        return Balance({row.state: row.rows for row in closed})
+    }
+    if over is not None and counts:
+        return Balance(counts)
     rows = conn.execute(
         sa.select(deliveries.c.state, sa.func.count().label("rows"))
         .where(deliveries.c.account_id == account_id, deliveries.c.campaign_id == campaign_id)
         .group_by(deliveries.c.state)
     )
-    return Balance({row.state: row.rows for row in rows})
+    for row in rows:
+        counts[row.state] = counts.get(row.state, 0) + row.rows
+    return Balance(counts)
 
 
 def balances(conn: sa.Connection, account_id: AccountId) -> dict[CampaignId, Balance]:
@@ -345,8 +382,25 @@ def planned_contacts(conn: sa.Connection, account_id: AccountId, campaign_id: Ca
 
 def due(conn: sa.Connection, *, states: tuple[CampaignState, ...], before: datetime) -> list[Campaign]:
     """Campaigns of all accounts in some states whose time has come: for the scheduler alone."""
-    query = sa.select(*_COLUMNS).where(campaigns.c.state.in_(states), campaigns.c.send_at <= before)
-    return [_campaign(row) for row in conn.execute(query.order_by(campaigns.c.send_at)).mappings()]
+    starts = sa.func.coalesce(campaigns.c.starts_at, campaigns.c.send_at)
+    query = sa.select(*_COLUMNS).where(campaigns.c.state.in_(states), starts <= before)
+    return [_campaign(row) for row in conn.execute(query.order_by(starts, campaigns.c.id)).mappings()]
+
+
+def hold_late(conn: sa.Connection, *, unseen_since: datetime, now: datetime) -> list[tuple[AccountId, CampaignId]]:
+    """Hold campaigns of all accounts that ran when the last worker was seen, where that is later ago than each may be
+    late: a person says whether they go on now. For the scheduler alone.
+    """
+    gap = int((now - unseen_since).total_seconds())
+    c = campaigns.c
+    late = (c.state.in_((CampaignState.SENDING, CampaignState.WAITING)), c.late_after_s < gap)
+    found = [
+        (AccountId(r.account_id), CampaignId(r.id)) for r in conn.execute(sa.select(c.account_id, c.id).where(*late))
+    ]
+    if found:
+        reason = f"nothing was sending for {gap / 3600:.1f} hours"
+        conn.execute(campaigns.update().where(*late).values(state=CampaignState.HELD, pause_reason=reason))
+    return found
 
 
 def with_rows(conn: sa.Connection, *, states: tuple[CampaignState, ...]) -> list[tuple[AccountId, CampaignId]]:
@@ -356,7 +410,10 @@ def with_rows(conn: sa.Connection, *, states: tuple[CampaignState, ...]) -> list
         sa.select(d.contact_id)
         .where(
             d.campaign_id == campaigns.c.id,
-            d.state.in_(("accepted", "bounced", "suppressed", "skipped")),
+            sa.or_(
+                d.state.in_(("accepted", "suppressed", "skipped")),
+                sa.and_(d.state == "bounced", sa.func.coalesce(d.reason, "") != "expired"),
+            ),
         )
         .exists()
     )

@@ -44,9 +44,15 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """One consistent look at ops; nothing is written."""
-        with self.engine.connect() as conn:
-            yield conn
+        """One consistent look at ops; nothing is written.
+
+        Raises: TransientError where the database doesn't answer.
+        """
+        try:
+            with self.engine.connect() as conn:
+                yield conn
+        except sa.exc.OperationalError as exc:
+            raise TransientError(_explain(exc, self.url)) from exc
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

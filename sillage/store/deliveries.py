@@ -5,14 +5,15 @@ The hot statements are plain SQL, once per engine: a window of 200 costs some 9 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-from sillage.domain.delivery import DeliveryState
+from sillage.domain.delivery import HAND_OVER_STATES, DeliveryState
 from sillage.domain.eligibility import strongest
 from sillage.domain.ids import AccountId, CampaignId, ContactId, VariantId
 from sillage.errors import SillageError
@@ -85,10 +86,13 @@ _SETTLE = """
 update deliveries set state = {p}, due_at = {p}, attempt = {p}, first_attempt_at = {p}, reason = {p}, worker_id = null
 where campaign_id = {p} and contact_id = {p} and state = 'sending' and worker_id = {p}
 """
-_COUNT_SEND = """
-insert into contact_sends (contact_id, day, account_id, count) values ({p}, {p}, {p}, 1)
-on conflict (contact_id, day) do update set count = contact_sends.count + 1
-"""
+
+
+_IS_MISSING = sa.or_(
+    deliveries.c.state.in_((DeliveryState.FAILED, DeliveryState.IN_DOUBT)),
+    sa.and_(deliveries.c.state == DeliveryState.BOUNCED, sa.func.coalesce(deliveries.c.reason, "") == "expired"),
+)
+"""Who was not reached through no fault of theirs. (In doubt: perhaps.)"""
 
 
 _DOMAIN = {"sqlite": "substr(c.email, instr(c.email, '@') + 1)", "postgresql": "split_part(c.email, '@', 2)"}
@@ -155,13 +159,6 @@ def settle(conn: sa.Connection, worker_id: int, outcomes: Sequence[Outcome]) -> 
     done = conn.exec_driver_sql(_sql(conn, _SETTLE), rows)
     if done.rowcount != len(rows):
         raise FencedError(f"worker {worker_id} lost {len(rows) - done.rowcount} of {len(rows)} rows to another")
-    taken = [
-        (o.contact_id, int(o.due_at.timestamp()) // 86_400, o.events[0].account_id)
-        for o in outcomes
-        if o.state is DeliveryState.ACCEPTED and o.events
-    ]
-    if taken:
-        conn.exec_driver_sql(_sql(conn, _COUNT_SEND), taken)
     outbox.record(conn, (event for o in outcomes for event in o.events))
 
 
@@ -184,7 +181,8 @@ def held_by(conn: sa.Connection, worker_id: int) -> list[sa.Row[Any]]:
     d = deliveries.c
     query = sa.select(
         d.account_id, d.campaign_id, d.contact_id, d.variant_id, d.provider, d.attempt, d.first_attempt_at, d.due_at,
-        campaigns.c.in_doubt, accounts.c.tracking_policy, accounts.c.untracked_pixel, consents.c.open_tracking,
+        campaigns.c.in_doubt, campaigns.c.kind, accounts.c.tracking_policy, accounts.c.untracked_pixel,
+        consents.c.open_tracking,
     ).select_from(
         deliveries.join(campaigns, campaigns.c.id == d.campaign_id)
         .join(accounts, accounts.c.id == d.account_id)
@@ -193,6 +191,28 @@ def held_by(conn: sa.Connection, worker_id: int) -> list[sa.Row[Any]]:
         )
     )  # fmt: skip
     return list(conn.execute(query.where(d.worker_id == worker_id, d.state == sa.literal_column("'sending'"))))
+
+
+def release(conn: sa.Connection, worker_id: int, *, but: Collection[tuple[CampaignId, ContactId]]) -> list[ContactId]:
+    """Give back rows that a worker holds without knowing it (the answer to its commit was lost); their contacts.
+
+    Nothing of them has left: a worker sends only what it knows of.
+    """
+    d = deliveries.c
+    held = conn.execute(
+        sa.select(d.campaign_id, d.contact_id).where(
+            d.worker_id == worker_id, d.state == sa.literal_column("'sending'")
+        )
+    )
+    strays = [(r.campaign_id, r.contact_id) for r in held if (r.campaign_id, r.contact_id) not in but]
+    if strays:
+        conn.execute(
+            deliveries.update()
+            .where(d.campaign_id == sa.bindparam("of"), d.contact_id == sa.bindparam("who"))
+            .values(state=DeliveryState.DUE, worker_id=None),
+            [{"of": campaign, "who": contact} for campaign, contact in strays],
+        )
+    return [ContactId(contact) for _, contact in strays]
 
 
 def has_any(conn: sa.Connection, campaign_id: CampaignId, *, state: DeliveryState, first_attempt: bool = False) -> bool:
@@ -225,26 +245,74 @@ def skip_open(
 
 
 def tally(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
-    """Write down the balance sheet of a campaign that has nothing left to do."""
+    """Write down the balance sheet of a campaign that has nothing left to do.
+
+    Where it was opened again for who was missed, its tally counts those whose rows have gone, and these are added.
+    """
     d = deliveries.c
-    counted = (
-        sa.select(d.campaign_id, d.state, d.account_id, sa.func.count())
+    counted = conn.execute(
+        sa.select(d.state, sa.func.count().label("rows"))
         .where(d.account_id == account_id, d.campaign_id == campaign_id)
-        .group_by(d.campaign_id, d.state, d.account_id)
+        .group_by(d.state)
+    ).all()
+    _add_to_tally(conn, account_id, campaign_id, {r.state: r.rows for r in counted})
+
+
+def _add_to_tally(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, counts: Mapping[str, int]
+) -> None:
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    for state, count in counts.items():
+        statement = insert(tallies).values(campaign_id=campaign_id, state=state, account_id=account_id, count=count)
+        more = {"count": tallies.c["count"] + count}
+        conn.execute(statement.on_conflict_do_update(index_elements=["campaign_id", "state"], set_=more))
+
+
+def missing(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> dict[str, int]:
+    """Who a campaign that is over has not reached through no fault of theirs, counted by why: `failed`, `expired`
+    (put off until the deadline), `in_doubt`.
+    """
+    d = deliveries.c
+    rows = conn.execute(
+        sa.select(d.state, sa.func.count().label("rows"))
+        .where(d.account_id == account_id, d.campaign_id == campaign_id, _IS_MISSING)
+        .group_by(d.state)
     )
-    conn.execute(tallies.insert().from_select(["campaign_id", "state", "account_id", "count"], counted))
+    return {"expired" if r.state == DeliveryState.BOUNCED else r.state: r.rows for r in rows}
+
+
+def open_missing(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, doubtful: bool, now: datetime
+) -> int:
+    """Make those due again whom a closed campaign has not reached; those in doubt only if asked. How many.
+
+    Their attempts go on being counted, and their deadline starts anew. The tally keeps those whose rows have gone.
+    """
+    d = deliveries.c
+    mine = (d.account_id == account_id, d.campaign_id == campaign_id)
+    there = conn.execute(sa.select(d.state, sa.func.count().label("rows")).where(*mine).group_by(d.state))
+    _add_to_tally(conn, account_id, campaign_id, {r.state: -r.rows for r in there})
+    conn.execute(tallies.delete().where(tallies.c.campaign_id == campaign_id, tallies.c["count"] == 0))
+    wanted = _IS_MISSING if doubtful else sa.and_(_IS_MISSING, d.state != DeliveryState.IN_DOUBT)
+    done = conn.execute(
+        deliveries.update()
+        .where(*mine, wanted)
+        .values(state=DeliveryState.DUE, due_at=now, first_attempt_at=None, reason=None)
+    )
+    return done.rowcount
 
 
 def forget_settled(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, limit: int) -> int:
-    """Delete up to `limit` rows of a closed campaign; those in doubt and failed stay, to be looked at."""
+    """Delete up to `limit` rows of a closed campaign; those that it has not reached stay, to be sent again."""
     d = deliveries.c
+    # Locked, so that nobody opens it again meanwhile: then its rows would be counted as gone and be there.
+    over = sa.select(campaigns.c.closed_at).where(campaigns.c.account_id == account_id, campaigns.c.id == campaign_id)
+    if conn.execute(over.with_for_update()).scalar() is None:
+        return 0
     gone = conn.execute(
         sa.select(d.contact_id)
-        .where(
-            d.account_id == account_id,
-            d.campaign_id == campaign_id,
-            d.state.in_(("accepted", "bounced", "suppressed", "skipped")),
-        )
+        .where(d.account_id == account_id, d.campaign_id == campaign_id, d.state.in_(HAND_OVER_STATES))
+        .where(sa.not_(_IS_MISSING))
         .limit(limit)
     )
     keys = [{"of": campaign_id, "who": row.contact_id} for row in gone]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from sillage.domain.bounce_rules import BounceClass
-from sillage.domain.campaign import CampaignState, MessageKind, SourceKind
+from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.consent import Channel, Purpose
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
 from sillage.store.columns import BigId, Json, Moment, one_of
@@ -51,7 +51,10 @@ accounts = sa.Table(
     sa.Column("keeps_ip", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("keeps_agent", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("allowed_bases", Json, nullable=False, server_default='["consent"]'),
+    sa.Column("frequency_cap", sa.Integer),
+    sa.Column("frequency_days", sa.Integer, nullable=False, server_default="7"),
     sa.Column("created_at", Moment, nullable=False),
+    sa.CheckConstraint("frequency_cap between 1 and 1000 and frequency_days between 1 and 365", name="frequency_sane"),
     sa.CheckConstraint("tracking_policy in ('consent', 'notice')", name="tracking_policy_known"),
     sa.CheckConstraint("untracked_pixel in ('anonymous', 'hygiene')", name="untracked_pixel_known"),
 )
@@ -339,6 +342,13 @@ campaigns = sa.Table(
     sa.Column("send_at", Moment),
     sa.Column("retry_for_s", sa.Integer, nullable=False, server_default="86400"),
     sa.Column("in_doubt", sa.Text, nullable=False, server_default="hold"),
+    sa.Column("priority", sa.Text, nullable=False, server_default="bulk"),
+    sa.Column("weight", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("per_hour", sa.Integer),
+    sa.Column("spread_s", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("is_local_time", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("late_after_s", sa.Integer, nullable=False, server_default="21600"),
+    sa.Column("starts_at", Moment),
     sa.Column("pause_reason", sa.Text),
     sa.Column("resume_to", sa.Text),
     sa.Column("audience", BigId),
@@ -348,15 +358,21 @@ campaigns = sa.Table(
     sa.Column("started_at", Moment),
     sa.Column("closed_at", Moment),
     sa.CheckConstraint("retry_for_s between 0 and 259200", name="retry_bounded"),
+    sa.CheckConstraint("weight between 1 and 100", name="weight_sane"),
+    sa.CheckConstraint("per_hour is null or per_hour > 0", name="per_hour_positive"),
+    sa.CheckConstraint("spread_s >= 0 and late_after_s > 0", name="times_positive"),
     sa.UniqueConstraint("account_id", "name"),
     sa.Index("ix_campaigns_state", "state", "send_at"),
     one_of("kind", MessageKind),
     one_of("channel", Channel),
     one_of("state", CampaignState),
     one_of("in_doubt", InDoubtPolicy),
+    one_of("priority", Priority),
+    sqlite_autoincrement=True,
     comment=(
         "`include` and `exclude` are lists of segment ids. `audience` is set when the plan is sealed;"
-        " `left_out` counts members who may not be mailed, by reason."
+        " `left_out` counts members who may not be mailed, by reason. `starts_at` is when the first of them is due:"
+        " `send_at`, or earlier where it is sent at each contact's local time."
     ),
 )
 
@@ -380,6 +396,7 @@ variants = sa.Table(
     sa.UniqueConstraint("campaign_id", "position"),
     sa.CheckConstraint("share is null or segment_id is null", name="share_or_segment"),
     one_of("source_kind", SourceKind),
+    sqlite_autoincrement=True,
     comment="One version of a campaign's message, for a share of its audience or for a segment of its own.",
 )
 
@@ -510,6 +527,7 @@ workers = sa.Table(
     sa.Column("started_at", Moment, nullable=False),
     sa.Column("renewals", BigId, nullable=False, server_default="0"),
     sa.Column("lease_s", sa.Float, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
     sqlite_autoincrement=True,
     comment="A sending process. Its id is the fencing token: it never returns. `renewals` beats like a heart.",
@@ -527,6 +545,63 @@ provider_rates = sa.Table(
     comment="What a mailbox provider is given at most, shared by all workers. Row `*` is the default.",
 )
 
+provider_paces = sa.Table(
+    "provider_paces",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("connections", sa.Integer),
+    sa.Column("per_second", sa.Float),
+    sa.Column("wanted", sa.Float),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("slowed_at", Moment),
+    sa.Column("reason", sa.Text),
+    one_of("channel", Channel),
+    comment="How far a provider has slowed us down, for all workers: null where it has not. See sillage.domain.pace.",
+)
+
+provider_shares = sa.Table(
+    "provider_shares",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("worker_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("connections", sa.Integer, nullable=False),
+    sa.Column("per_second", sa.Float),
+    sa.Column("sent_per_second", sa.Float, nullable=False, server_default="0"),
+    one_of("channel", Channel),
+    comment="What part of a provider's row a worker holds. It lives as long as the worker's lease.",
+)
+
+quotas = sa.Table(
+    "quotas",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("slot", BigId, primary_key=True, autoincrement=False),
+    sa.Column("used", BigId, nullable=False, server_default="0"),
+    sa.Column("ends_at", Moment, nullable=False),
+    comment="How much of a limit is used in a stretch of time: a campaign's minutes, a new domain's days.",
+)
+
+warmups = sa.Table(
+    "warmups",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("started_on", sa.Integer, nullable=False),
+    sa.Column("ended_at", Moment),
+    comment="Sending domains that are new: from day `started_on` (since 1970, UTC) their daily caps apply.",
+)
+
+mail_domains = sa.Table(
+    "mail_domains",
+    metadata,
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("looked_up_at", Moment, nullable=False),
+    comment="Who takes the mail of a domain that is on no list, by its MX. No account's: DNS is everybody's.",
+)
+
 contact_sends = sa.Table(
     "contact_sends",
     metadata,
@@ -535,7 +610,7 @@ contact_sends = sa.Table(
     _account(),
     sa.Column("count", sa.Integer, nullable=False),
     sqlite_with_rowid=False,
-    comment="Messages taken by a server, per contact and day (days since 1970, UTC): for the frequency cap.",
+    comment="Marketing messages per contact and day (days since 1970, UTC): for the frequency cap.",
 )
 
 outbox = sa.Table(

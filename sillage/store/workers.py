@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from sillage.store.tables import workers
+from sillage.store.tables import provider_shares, workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,35 @@ class Heartbeat:
 
 def enrol(conn: sa.Connection, name: str, *, lease_s: float, now: datetime) -> int:
     """Take a new fencing token."""
-    done = conn.execute(workers.insert().values(name=name, started_at=now, lease_s=lease_s))
+    done = conn.execute(workers.insert().values(name=name, started_at=now, seen_at=now, lease_s=lease_s))
     (worker_id,) = done.inserted_primary_key or (0,)
     return int(worker_id)
 
 
-def renew(conn: sa.Connection, worker_id: int) -> bool:
-    """Beat once; False where this worker was taken for dead."""
+def renew(conn: sa.Connection, worker_id: int, name: str, *, now: datetime) -> bool:
+    """Beat once; False where this worker was taken for dead, or its number is another's in an ops that was restored."""
     done = conn.execute(
         workers.update()
-        .where(workers.c.id == worker_id, workers.c.ended_at.is_(None))
-        .values(renewals=workers.c.renewals + 1)
+        .where(workers.c.id == worker_id, workers.c.name == name, workers.c.ended_at.is_(None))
+        .values(renewals=workers.c.renewals + 1, seen_at=now)
     )
     return done.rowcount == 1
+
+
+def beats(conn: sa.Connection, worker_id: int) -> int | None:
+    """How often a worker has beaten; None where it was ended."""
+    found = conn.execute(
+        sa.select(workers.c.renewals).where(workers.c.id == worker_id, workers.c.ended_at.is_(None))
+    ).scalar()
+    return None if found is None else int(found)
+
+
+def last_seen(conn: sa.Connection) -> datetime | None:
+    """When any worker last beat, in business time; None where none ever was."""
+    found: datetime | None = conn.execute(
+        sa.select(sa.func.max(workers.c.seen_at, type_=workers.c.seen_at.type))
+    ).scalar()
+    return found
 
 
 def alive(conn: sa.Connection) -> list[Heartbeat]:
@@ -45,8 +61,11 @@ def alive(conn: sa.Connection) -> list[Heartbeat]:
 
 
 def end(conn: sa.Connection, worker_id: int, *, now: datetime) -> bool:
-    """End a worker; False where another did it first."""
+    """End a worker and its shares; False where another did it first."""
     done = conn.execute(
         workers.update().where(workers.c.id == worker_id, workers.c.ended_at.is_(None)).values(ended_at=now)
     )
-    return done.rowcount == 1
+    if done.rowcount != 1:
+        return False
+    conn.execute(provider_shares.delete().where(provider_shares.c.worker_id == worker_id))
+    return True

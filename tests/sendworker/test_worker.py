@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from sendworker import mailroom as mailroom_module
+from sendworker import scheduler as scheduler_module
 from sendworker.mailroom import Mailroom
 from sendworker.worker import Worker
 from sillage.campaign.plan import plan_campaign
@@ -268,7 +269,7 @@ async def test_rows_of_a_dead_worker_are_in_doubt_and_bounded(
     world: World, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ):
     """What a killed worker held is listed as in doubt, at most its cap; all others are mailed once."""
-    monkeypatch.setattr(mailroom_module, "LEASE_S", 0.5)
+    monkeypatch.setattr(mailroom_module, "LEASE_S", 1.0)
     campaign = plan(world)
     with world.store.write() as conn:
         campaigns.move(conn, world.id, campaign, to="sending", only_from=("planned",))
@@ -292,9 +293,9 @@ async def test_fenced_worker_writes_nothing_but_evidence(world: World, monkeypat
     stalled = Mailroom(world.store, world.settings, "stalled")
     job = stalled.window([], {}, 1, 1)[0]
     other = Mailroom(world.store, world.settings, "other")
-    other.tick()
-    await asyncio.sleep(0.5)
-    other.tick()
+    for _ in range(8):
+        other.tick()
+        await asyncio.sleep(0.1)
     row = job.claimed
     event = events(world)[-1]
     outcome = Outcome(row.campaign_id, row.contact_id, DeliveryState.ACCEPTED, world.now, 1, world.now, None, (event,))
@@ -344,7 +345,7 @@ async def test_campaign_whose_time_passed_long_ago_is_held(world: World):
 
 async def test_due_campaign_that_nobody_planned_is_planned_by_the_worker(world: World, monkeypatch: pytest.MonkeyPatch):
     """If no planner has come, the worker's scheduler plans a due campaign itself."""
-    monkeypatch.setattr(mailroom_module, "PLAN_AFTER_S", 0.2)
+    monkeypatch.setattr(scheduler_module, "PLAN_AFTER_S", 0.2)
     campaign = world.add_campaign()
     async with working(world):
         await until(lambda: state_of(world, campaign) == "closed")
