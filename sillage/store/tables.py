@@ -593,8 +593,8 @@ warmups = sa.Table(
     comment="Sending domains that are new: from day `started_on` (since 1970, UTC) their daily caps apply.",
 )
 
-mail_domains = sa.Table(
-    "mail_domains",
+domain_providers = sa.Table(
+    "domain_providers",
     metadata,
     sa.Column("domain", sa.Text, primary_key=True),
     sa.Column("provider", sa.Text, nullable=False),
