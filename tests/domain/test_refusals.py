@@ -24,7 +24,7 @@ REFUSALS = [
     ("npai", "550 x@b.example... No such user"),
     ("npai", "550 Invalid recipient x@b.example (Mode: normal)"),
     ("npai", "551 User not local; please try <y@c.example>"),
-    ("npai", "550 unknown local-part \"x\" in domain \"b.example\""),
+    ("npai", '550 unknown local-part "x" in domain "b.example"'),
     ("npai", "550 5.1.1 RCP-P1 https://www.facebook.com/postmaster/response_codes"),
     ("npai", "550 Address unknown"),
     ("npai", "550 5.1.0 Address rejected."),
