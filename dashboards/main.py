@@ -39,6 +39,7 @@ pages = {
     ],
     words.t("Settings"): [
         st.Page(PAGES / "account.py", title=words.t("Account and senders"), icon=":material/badge:"),
+        st.Page(PAGES / "bounces.py", title=words.t("Bounces and complaints"), icon=":material/report:"),
     ],
 }
 is_dark = st.context.theme.type == "dark"

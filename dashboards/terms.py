@@ -46,10 +46,29 @@ BOUNCE_CLASSES = {
     "block": "block: the sender has a problem",
     "unknown": "unknown: to look at",
 }
+BOUNCE_FOLLOWS = {
+    "deactivate": "deactivate at once",
+    "count": "keep and count",
+    "retry": "keep, and try again with the next campaign",
+    "warn": "keep, and warn the sender",
+}
+LOOP_KINDS = {"individual": "each complaint", "aggregated": "sums only", "none": "nothing"}
+SUM_SOURCES = {"postmaster": "Gmail Postmaster Tools", "snds": "Outlook.com SNDS", "signal_spam": "Signal Spam"}
+MAIL_KINDS = {
+    "bounce": "bounce",
+    "complaint": "complaint",
+    "autoreply": "automatic reply",
+    "challenge": "challenge",
+    "unsubscribe": "wish to leave",
+    "delivered": "success report",
+    "not_bounce": "other mail",
+}
+UNMATCHED = {"unmatched": "no recipient found", "unrecognised": "no rule knows it"}
 REASONS = {
     "no_address": "no e-mail address",
     "npai": "nobody at this address (NPAI)",
     "hard_bounce": "hard bounce before",
+    "soft_bounce": "removed after soft bounces",
     "complaint": "complained before",
     "erased": "erased",
     "manual": "blocked by hand",

@@ -111,6 +111,23 @@ def recommended(
     typer.echo(f"account {owner.slug}: {len(found)} {'removed' if remove else 'recommended for removal'}")
 
 
+@app.command()
+def unmatched(*, account: AccountOption = None) -> None:
+    """List the returned mail that nobody could be found for, or that no rule knows: one file a line.
+
+    Example: sillage bounce unmatched
+    """
+    from sillage.commands.account import open_store  # noqa: PLC0415 - as above
+    from sillage.settings import Settings  # noqa: PLC0415
+    from sillage.store import accounts  # noqa: PLC0415
+    from sillage.store import unmatched as waiting  # noqa: PLC0415
+
+    with open_store(Settings.load()).read() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        for received_at, kind, reason, path in waiting.listed(conn, owner.id):
+            typer.echo(f"{received_at:%Y-%m-%d %H:%M}  {kind}, {reason}: {path}")
+
+
 def _explained(path: Path, rules: tuple[Rule, ...]) -> list[dict[str, Any]]:
     return [_as_json(report) for report in parse_report(path.read_bytes(), rules)]
 

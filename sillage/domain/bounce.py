@@ -24,7 +24,7 @@ from sillage.domain.refusal import (
     is_of_words,
     status_in,
 )
-from sillage.domain.returned_mail import Mail, read
+from sillage.domain.returned_mail import Mail, content_type, read
 
 __all__ = [
     "PERMANENT",
@@ -76,10 +76,20 @@ def _by_words(mail: Mail, rules: tuple[Rule, ...]) -> list[Report]:
             if is_one(mail):
                 return [Report(Kind(kind), bounce_text.sender(mail))]
         return []
+    if (inner := _report_within(mail)) and (reports := delivery_status.reports_of(inner, rules)):
+        return reports
     message_id = bounce_text.original_message_id(mail)
     words = bounce_text.said(mail)
     found = bounce_text.recipients(mail, words)[: delivery_status.MAX_RECIPIENTS]
     return [_of_words(mail, who, words, message_id, rules) for who in found or (None,)]
+
+
+def _report_within(mail: Mail) -> Mail | None:
+    """The report that a gateway has wrapped into a returned mail of its own, which says less."""
+    for part in mail.parts:
+        if part.is_message and content_type(part.inner.get("content-type"))[0] == "multipart/report":
+            return read(part.text.encode("utf-8", "replace"))
+    return None
 
 
 def _of_words(mail: Mail, recipient: str | None, words: str, message_id: str | None, rules: tuple[Rule, ...]) -> Report:

@@ -44,6 +44,7 @@ _NAMED = re.compile(
 _WITH_NAME = rf"(?:[\w.,' -]{{0,30}}[\"'(\[<]+)?{_FRAMED}({ADDRESS.pattern})"
 _BEHIND = re.compile(rf"[^\w@\n]{{0,40}}(?:\n[^\w@\n]{{0,80}}){{0,4}}{_WITH_NAME}")
 _LISTED = re.compile(rf"[ \t>*-]*{_WITH_NAME}(?:[>\"')\]:;,\s]|\.\.\.|$)")
+_OFFICE = re.compile(r"(?:post ?master|mailer-daemon|abuse|noreply|no-reply)@")
 _MESSAGE_ID = re.compile(r"^[ \t>]*message-id:\s*<?([^\s<>]{3,250})>?", _LINES)
 
 _WRAPPED = re.compile(r"(?<=[a-z,)])\n(?=[a-z][^@\n]*(?:\n|$))")
@@ -254,12 +255,9 @@ def _own(mail: Mail) -> set[str]:
 
 
 def _unique(found: list[str], own: set[str]) -> list[str]:
+    """Each address once, without ours (none given: without exception, since it was told outright)."""
     kept = dict.fromkeys(who.lower().strip("'.-") for who in found)
-    return [
-        who
-        for who in kept
-        if who not in own and not re.match(r"(?:post ?master|mailer-daemon|abuse|noreply|no-reply)@", who)
-    ]
+    return [who for who in kept if who not in own and not (own and _OFFICE.match(who))]
 
 
 def _is_answer(mail: Mail) -> bool:

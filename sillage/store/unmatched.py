@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from sillage.domain.ids import AccountId
 from sillage.store.tables import accounts, files, unmatched_mail
 
 KEPT_FOR = timedelta(days=30)
 MAX_LISTED = 10_000
 FILE_KIND = "unmatched_mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many mails of a kind wait to be looked at, and why."""
+
+    kind: str
+    reason: str
+    mails: int
+    last_at: datetime
+
+
+def counted(conn: sa.Connection, account_id: AccountId) -> list[Waiting]:
+    """What waits for an account, the most frequent first."""
+    mails = sa.func.count().label("mails")
+    rows = conn.execute(
+        sa.select(
+            unmatched_mail.c.kind,
+            unmatched_mail.c.reason,
+            mails,
+            sa.func.max(unmatched_mail.c.received_at).label("last_at"),
+        )
+        .join(files, files.c.path == unmatched_mail.c.path)
+        .where(files.c.account_id == account_id)
+        .group_by(unmatched_mail.c.kind, unmatched_mail.c.reason)
+        .order_by(mails.desc(), unmatched_mail.c.kind, unmatched_mail.c.reason)
+    )
+    return [Waiting(r.kind, r.reason, r.mails, r.last_at) for r in rows]
+
+
+def listed(conn: sa.Connection, account_id: AccountId, *, limit: int = 200) -> list[tuple[datetime, str, str, Path]]:
+    """The mails that wait for an account, the newest first: received, kind, reason, file."""
+    u = unmatched_mail.c
+    rows = conn.execute(
+        sa.select(u.received_at, u.kind, u.reason, u.path)
+        .join(files, files.c.path == u.path)
+        .where(files.c.account_id == account_id)
+        .order_by(u.received_at.desc(), u.id.desc())
+        .limit(limit)
+    )
+    return [(r.received_at, r.kind, r.reason, Path(r.path)) for r in rows]
 
 
 def is_full(conn: sa.Connection) -> bool:
