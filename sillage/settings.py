@@ -17,6 +17,7 @@ from sillage.errors import BadInput
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDERS = {"changeme", "changethis", "secret", "password", "demo", "test", "placeholder"}
 MIN_SECRET_LENGTH = 32
+_SF_SECRET = "salesforce_client_secret"  # noqa: S105  # the name of a setting
 
 
 class Transport(StrEnum):
@@ -56,11 +57,22 @@ class Settings(BaseSettings):
     )
     window_size: int = Field(default=200, ge=1, le=1000)
 
+    resolver: str = Field(default="", description="HOST or HOST:PORT of a DNS resolver; empty: no domain is looked up")
+    salesforce_url: str = Field(default="", description="https address of the org; empty: nothing is pulled")
+    salesforce_client_id: str = ""
+    salesforce_client_secret: SecretStr = SecretStr("")
+    salesforce_account: str = Field(default="", description="slug of the account that the org's people belong to")
+    salesforce_mapping: Path = ROOT / "data" / "salesforce.toml"
+    salesforce_ca: str = Field(default="", description="file of certificates to trust for it; empty: the system's")
+
     @model_validator(mode="after")
     def _refuse_placeholders(self) -> Self:
         secret = self.secret.get_secret_value()
         if len(secret) < MIN_SECRET_LENGTH or secret.lower() in PLACEHOLDERS:
             msg = f"secret must have {MIN_SECRET_LENGTH} characters or more, as `openssl rand -hex 32` prints"
+            raise ValueError(msg)
+        if self.salesforce_url and not self.salesforce_url.startswith("https://"):
+            msg = "salesforce_url must be an https address: the client secret goes there"
             raise ValueError(msg)
         if self.transport is Transport.RELAY:
             self._refuse_unsafe_relay()
@@ -129,9 +141,10 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""
-        plain = self.model_dump(mode="json", exclude={"secret", "clock_text", "trusted_proxies"})
+        plain = self.model_dump(mode="json", exclude={"secret", "clock_text", "trusted_proxies", _SF_SECRET})
         env = {f"SILLAGE_{k.upper()}": str(v) for k, v in plain.items()}
         env["SILLAGE_SECRET"] = self.secret.get_secret_value()
+        env[f"SILLAGE_{_SF_SECRET.upper()}"] = self.salesforce_client_secret.get_secret_value()
         env["SILLAGE_CLOCK"] = self.clock_text
         env["SILLAGE_TRUSTED_PROXIES"] = "[" + ",".join(f'"{p}"' for p in self.trusted_proxies) + "]"
         return {**os.environ, "DAGSTER_HOME": str(self.dagster_home), **env}

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sillage import ingest, log
 from sillage.clock import Clock
-from sillage.commands import consent
+from sillage.commands import consent, hygiene
 from sillage.commands.account import open_store
 from sillage.errors import BadInput
 from sillage.ingest import ImportOptions, ImportReport, Inspection
@@ -164,6 +164,7 @@ def list_contacts(
 
 
 app.command()(consent.why)
+app.command()(hygiene.hygiene)
 
 
 def _options(map_: list[str] | None, date_order: str | None, **more: str) -> ImportOptions:

@@ -176,3 +176,23 @@ def emails_of(conn: sa.Connection, account_id: AccountId, contact_ids: Iterable[
     sql = "select id, email from contacts where account_id = {p} and email is not null and id {in}"
     rows = bulk.select_among(conn, sql, (account_id,), contact_ids, bulk.NUMBER)
     return {ContactId(row[0]): str(row[1]) for row in rows}
+
+
+def change_address(
+    conn: sa.Connection,
+    account_id: AccountId,
+    contact_id: ContactId,
+    old: str,
+    new: str,
+    new_hash: bytes,
+    *,
+    provider: str,
+    now: datetime,
+) -> bool:
+    """Give a contact another address that nobody has; False where the old one is theirs no more."""
+    done = conn.execute(
+        contacts.update()
+        .where(contacts.c.account_id == account_id, contacts.c.id == contact_id, contacts.c.email == old)
+        .values(email=new, email_hash=new_hash, provider=provider, updated_at=now)
+    )
+    return done.rowcount == 1

@@ -33,6 +33,11 @@ _ADD = """
 insert into suppressions (account_id, channel, address_hash, reason, created_at) values ({p}, {p}, {p}, {p}, {p})
 on conflict (account_id, channel, address_hash) do nothing
 """
+_ADD_CONTACT = """
+insert into suppressions (account_id, channel, address_hash, reason, contact_id, created_at)
+values ({p}, {p}, {p}, {p}, {p}, {p})
+on conflict (account_id, channel, address_hash) do nothing
+"""
 _ADD_DOMAIN = """
 insert into suppressed_domains (account_id, domain, created_at) values ({p}, {p}, {p})
 on conflict (account_id, domain) do nothing
@@ -120,6 +125,20 @@ def add(
         bulk.execute(conn, _ADD_DOMAIN, [(account_id, domain, at) for domain in domains])
     after = size(conn, account_id)
     return after.addresses + after.domains - before.addresses - before.domains
+
+
+def add_contacts(
+    conn: sa.Connection,
+    account_id: AccountId,
+    channel: str,
+    people: Sequence[tuple[bytes, str, ContactId]],
+    *,
+    now: datetime,
+) -> int:
+    """Stop mail to addresses of contacts (keyed hash, reason, contact); how many are new on the list."""
+    at, before = to_micros(now), size(conn, account_id).addresses
+    bulk.execute(conn, _ADD_CONTACT, [(account_id, channel, held, reason, who, at) for held, reason, who in people])
+    return size(conn, account_id).addresses - before
 
 
 def size(conn: sa.Connection, account_id: AccountId | None) -> Size:

@@ -17,6 +17,9 @@ OURS = {
     "ops/contacts": "contacts",
     "ops/segment_members": "segments",
     "ops/audience": "campaigns",
+    "salesforce/contacts": "salesforce",
+    "salesforce/leads": "salesforce",
+    "salesforce/campaign_members": "salesforce",
     "ops/deliveries": "campaigns",
     "lake/events": "lake",
     "staging/stg_lake__events": "staging",
@@ -93,6 +96,7 @@ def test_what_must_run_runs(defs: dg.Definitions):
         "segments_each_hour": ("7 * * * *", running),
         "deliveries_each_minute": ("* * * * *", running),
         "lake_each_quarter": ("*/15 * * * *", running),
+        "salesforce_each_hour": ("23 * * * *", running),
     }
 
 

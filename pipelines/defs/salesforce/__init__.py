@@ -1,0 +1,1 @@
+"""People out of Salesforce, by what changed since the last pull."""
