@@ -69,10 +69,10 @@ def postgres() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed: `make system` installs it where it may")
     # Not below pytest's own directory, which only its owner may enter: PostgreSQL refuses to run as root.
     with tempfile.TemporaryDirectory(prefix="sillage-postgres-") as name:
-        yield from _cluster(Path(name), bins[-1].parent)
+        yield from cluster(Path(name), bins[-1].parent)
 
 
-def _cluster(folder: Path, bin_dir: Path) -> Iterator[str]:
+def cluster(folder: Path, bin_dir: Path) -> Iterator[str]:
     run: list[str | Path] = []
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")

@@ -1,22 +1,32 @@
-"""Who is in a segment, asked of ops through DuckDB: one account, read-only, nothing else within reach."""
+"""Who is in a segment, asked of ops, marts and lake through DuckDB: one account, read-only, nothing else within reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import duckdb_extensions
 import polars as pl
-import sqlalchemy as sa
 
+from sillage.campaign.behaviour import Behaviour
+from sillage.domain import segment as s
 from sillage.domain.eligibility import DOMAIN, INSTALLATION, left_out_sql
-from sillage.domain.ids import AccountId
-from sillage.domain.segment import Query, compile_segment
+from sillage.domain.ids import AccountId, ContactId
+from sillage.domain.segment_sql import Query, Today, compile_segment, members_of
+from sillage.errors import BadInput
+from sillage.lake import catalog
+from sillage.settings import Settings
+from sillage.store import segments
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
+
+# So many contacts are fetched by their ids; above it, ops is read as a whole. SQLite takes a statement of 1 MB.
+FEW = 50_000
+_COLUMNS = ", ".join(f'"{name}"' for name in sorted(s.STANDARD_FIELDS))
 
 SUPPRESSED = f"""case when i.address_hash is not null or j.domain is not null then '{INSTALLATION}'
     else coalesce(s.reason, case when g.domain is not null then '{DOMAIN}' end) end"""
@@ -26,27 +36,90 @@ SUPPRESSED_JOINS = """
     left join suppressed_domains g on g.domain = split_part(c.email, '@', 2)
     left join installation_suppressions i on i.address_hash = c.email_hash
     left join installation_domains j on j.domain = split_part(c.email, '@', 2)"""
-_ENGINES = {"sqlite": ("sqlite_scanner", "sqlite"), "postgresql": ("postgres_scanner", "postgres")}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A clause and whether it holds for one contact; `parts` are those of the clauses within it."""
+
+    tree: Any
+    holds: bool
+    parts: tuple[Verdict, ...] = ()
 
 
 class Audience:
-    """Questions about the contacts of one account."""
+    """Questions about the contacts of one account, each answered as of now."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, store: Store, settings: Settings | None, account: AccountId
+    ) -> None:
         self._con = con
+        self._store = store
+        self._settings = settings
+        self._account = account
+        self._zone = _zone(con, int(account))
+        has_lake = settings is not None and catalog.exists(settings.lake_dir)
+        has_marts = has_lake and settings is not None and catalog.exists(settings.marts_dir)
+        self._behaviour = Behaviour(con, int(account), has_lake=has_lake, has_marts=has_marts)
 
-    def count(self, tree: Any) -> int:
+    def close(self) -> None:
+        """Give the connection back."""
+        self._con.close()
+
+    def today(self, now: datetime | None = None) -> Today:
+        """What day it is for the account."""
+        if now is None:
+            now = self._settings.clock.now() if self._settings is not None else datetime.now(UTC)
+        return Today(now, self._zone)
+
+    def count(self, tree: Any, *, now: datetime | None = None) -> int:
         """How many contacts a segment has."""
-        query = compile_segment(tree)
-        row = self._con.execute(f"select count(*) from contacts where {query.sql}", query.params).fetchone()
+        source, query = self._ready(tree, now)
+        row = self._con.execute(f"select count(*) from {source} where {query.sql}", query.params).fetchone()
         return int(row[0]) if row else 0
+
+    def in_segment(self, tree: Any, *, now: datetime | None = None) -> pl.Series:
+        """Ids of a segment's members, in order."""
+        source, query = self._ready(tree, now)
+        return self._con.execute(f"select id from {source} where {query.sql} order by id", query.params).pl()["id"]
+
+    def overlap(self, first: Any, second: Any, *, now: datetime | None = None) -> tuple[int, int, int]:
+        """How many are in the first alone, in both, and in the second alone."""
+        ours, theirs = self.in_segment(first, now=now), self.in_segment(second, now=now)
+        both = int(ours.is_in(theirs.implode()).sum())
+        return len(ours) - both, both, len(theirs) - both
+
+    def why(self, tree: Any, contact_id: ContactId, *, now: datetime | None = None) -> Verdict:
+        """Why a contact is in a segment or not, clause by clause; saved segments are looked into.
+
+        Raises: BadInput where the account has no such contact.
+        """
+        today = self._prepared(tree, now)
+        whole = self._resolved(tree)
+        clauses = list(s.walk(whole))
+        compiled = [compile_segment(clause, today) for clause in clauses]
+        self._fetch([int(contact_id)])
+        row = self._con.execute(
+            f"select {', '.join(q.sql for q in compiled)} from few", [v for q in compiled for v in q.params]
+        ).fetchone()
+        if row is None:
+            raise BadInput(f"no contact {contact_id}", code="no_contact")
+        answers = iter(row)
+        return _verdict(whole, answers)
+
+    def segments_of(self, contact_id: ContactId, *, now: datetime | None = None) -> dict[str, bool]:
+        """Each saved segment by name, and whether a contact is in it."""
+        saved = self._saved()
+        return {name: self.why(tree, contact_id, now=now).holds for name, tree in saved.items()}
 
     def members(self, include: list[Any], exclude: list[Any], *, kind: str, now: datetime) -> pl.DataFrame:
         """Members of any included and of no excluded segment, each once.
 
         Columns: contact_id (i64), provider (str), left_out (str: why it may not be mailed, or null).
         """
-        wanted, unwanted = _any_of(include), _any_of(exclude)
+        for tree in (*include, *exclude):
+            self._prepared(tree, now)
+        wanted, unwanted = self._any_of(include, now), self._any_of(exclude, now)
         left_out = left_out_sql(
             has_address="email is not null", suppressed="suppressed", marketing="marketing",
             basis_allowed="list_contains(allowed, marketing_basis)", lapses_at="lapses_at",
@@ -68,17 +141,13 @@ class Audience:
         params = [marketing, marketing, to_micros(now), *wanted.params, *unwanted.params]
         return self._con.execute(query, params).pl()
 
-    def in_segment(self, tree: Any) -> pl.Series:
-        """Ids of a segment's members."""
-        query = compile_segment(tree)
-        return self._con.execute(f"select id from contacts where {query.sql}", query.params).pl()["id"]
-
     def empty_fields(self, ids: pl.DataFrame, names: list[str]) -> dict[str, int]:
         """For each named merge field, how many of these contacts (column contact_id) have nothing in it."""
         self._con.register("asked", ids.select("contact_id").to_arrow())
         found = {}
+        today = self.today()
         for name in names:
-            query = compile_segment(_empty(name))
+            query = compile_segment(s.FieldIs(field=name, op="empty"), today)
             sql = f"select count(*) from contacts join asked on asked.contact_id = id where {query.sql}"
             row = self._con.execute(sql, query.params).fetchone()
             if row and row[0]:
@@ -86,54 +155,139 @@ class Audience:
         self._con.unregister("asked")
         return found
 
+    def _saved(self) -> dict[str, Any]:
+        with self._store.read() as conn:
+            return {segment.name: segment.tree for segment in segments.listed(conn, self._account)}
 
-def _empty(name: str) -> Any:
-    from sillage.domain.segment import FieldIs  # noqa: PLC0415
+    def _resolved(self, tree: Any) -> Any:
+        return s.resolve(tree, self._saved()) if s.nested_names(tree) else tree
 
-    return FieldIs(field=name, op="empty")
+    def _prepared(self, tree: Any, now: datetime | None) -> Today:
+        """Make ready what the tree asks of; the day it is asked on."""
+        if any(isinstance(node, s.BEHAVIOUR) for node in s.walk(self._resolved(tree))):
+            if self._settings is None:
+                raise BadInput("what people did lies in the lake, which this audience was not given", code="no_lake")
+            self._behaviour.refresh()
+        return self.today(now)
+
+    def _ready(self, tree: Any, now: datetime | None) -> tuple[str, Query]:
+        """The relation to ask, and the condition.
+
+        Where a segment asks for what people did *and* for more, those who did it are found first, and where they are
+        few they alone are fetched from ops, by their ids: ops is a row store, and reading it as a whole is the cost.
+        """
+        today = self._prepared(tree, now)
+        whole = self._resolved(tree)
+        parts = list(whole.parts) if isinstance(whole, s.AllOf) else [whole]
+        did = [(part, query) for part in parts if (query := members_of(part, today)) is not None]
+        if not did:
+            return "contacts", compile_segment(whole, today)
+        sql = " intersect ".join(f"({query.sql})" for _, query in did)
+        found = self._con.execute(
+            f"select distinct contact_id from ({sql}) limit {FEW + 1}", [v for _, query in did for v in query.params]
+        ).fetchall()
+        if len(found) > FEW:
+            return "contacts", compile_segment(whole, today)
+        self._fetch([row[0] for row in found])
+        rest = tuple(part for part in parts if all(part is not done for done, _ in did))
+        left = s.AllOf.model_construct(kind="and", parts=rest) if rest else s.Everyone()
+        return "few", compile_segment(left, today)
+
+    def _fetch(self, ids: Sequence[int]) -> None:
+        """Make the relation `few`: these contacts, as ops holds them now. Ids are our own integers."""
+        listed = ",".join(str(int(i)) for i in ids)
+        lite = self._store.is_sqlite
+        # The plus keeps SQLite from walking the whole account by its index instead of going to these ids.
+        mine = f"{'+' if lite else ''}account_id = {int(self._account)} and id "
+        mine += f"in (select value from json_each('[{listed}]'))" if lite else f"= any('{{{listed}}}'::bigint[])"
+        hashed = "hex(email_hash)" if lite else "encode(email_hash, 'hex')"
+        asked = (
+            f"select id, import_id, {hashed} as email_hash, created_at, updated_at, cast(custom as text) as custom,"
+            f" {_COLUMNS} from contacts where {mine} and {_sealed(int(self._account), 'imports')}"
+        ).replace("'", "''")
+        # The engines tell types by the values that come: a column of nothing but nulls would be text.
+        self._con.execute(f"""
+            create or replace temp table few as
+            select id::bigint as id, import_id::bigint as import_id, unhex(email_hash::varchar) as email_hash,
+                created_at::bigint as created_at, updated_at::bigint as updated_at, custom::varchar::json as custom,
+                {", ".join(f'"{name}"::varchar as "{name}"' for name in sorted(s.STANDARD_FIELDS))}
+            from {"sqlite_query" if lite else "postgres_query"}('ops', '{asked}')
+        """)
+
+    def _any_of(self, trees: list[Any], now: datetime) -> Query:
+        parts = [compile_segment(self._resolved(tree), self.today(now)) for tree in trees]
+        if not parts:
+            return Query("false")
+        return Query("(" + " or ".join(p.sql for p in parts) + ")", [v for p in parts for v in p.params])
 
 
-def _any_of(trees: list[Any]) -> Query:
-    parts = [compile_segment(tree) for tree in trees]
-    if not parts:
-        return Query("false")
-    return Query("(" + " or ".join(p.sql for p in parts) + ")", [v for p in parts for v in p.params])
+def _verdict(tree: Any, answers: Iterator[bool]) -> Verdict:
+    holds = bool(next(answers))
+    return Verdict(tree, holds, tuple(_verdict(part, answers) for part in s.parts_of(tree)))
 
 
 @contextmanager
-def audience_of(store: Store, account_id: AccountId) -> Iterator[Audience]:
-    """Look at one account's contacts, as they are now.
+def audience_of(store: Store, account_id: AccountId, settings: Settings | None = None) -> Iterator[Audience]:
+    """Look at one account's contacts, as they are now; with `settings` also at what they did.
 
     Only contacts of sealed imports are seen. No file, network or other account is within reach of a segment.
     """
+    audience = open_audience(store, account_id, settings)
+    try:
+        yield audience
+    finally:
+        audience.close()
+
+
+def open_audience(store: Store, account_id: AccountId, settings: Settings | None = None) -> Audience:
+    """An audience to keep: each question sees the stores as they are then. Not to be shared between threads."""
     con = duckdb.connect(config={"threads": 2})
     try:
-        _attach(con, store)
+        _attach(con, store, settings)
         _views(con, int(account_id))
-        con.execute("set enable_external_access = false")
-        con.execute("set lock_configuration = true")
-        yield Audience(con)
-    finally:
+        return Audience(con, store, settings, account_id)
+    except BaseException:
         con.close()
+        raise
 
 
-def _attach(con: duckdb.DuckDBPyConnection, store: Store) -> None:
-    extension, kind = _ENGINES[store.url.get_backend_name()]
-    duckdb_extensions.import_extension(extension, con=con)
-    con.execute(f"load {extension}")
-    target = store.url.database if store.is_sqlite else _libpq(store.url)
-    con.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as ops (type {kind}, read_only)")
+def _attach(con: duckdb.DuckDBPyConnection, store: Store, settings: Settings | None) -> None:
+    name = "sqlite_scanner" if store.is_sqlite else "postgres_scanner"
+    lake = settings is not None and catalog.exists(settings.lake_dir)
+    for extension in {name, "ducklake", "sqlite_scanner"} if lake else {name}:
+        duckdb_extensions.import_extension(extension, con=con)
+        con.execute(f"load {extension}")
+    con.execute("set TimeZone = 'UTC'")
+    catalog.attach_ops_at(con, store.url)
+    directories = []
+    if settings is not None and lake:
+        catalog.attach_lake(con, settings, read_only=True)
+        directories.append(catalog.data_dir(settings.lake_dir))
+        if catalog.exists(settings.marts_dir):
+            catalog.attach_marts(con, settings, read_only=True)
+            directories.append(catalog.data_dir(settings.marts_dir))
+    allowed = ", ".join("'" + str(d).replace("'", "''") + "'" for d in directories)
+    con.execute(f"set allowed_directories = [{allowed}]")
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
 
 
-def _libpq(url: sa.URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+def _zone(con: duckdb.DuckDBPyConnection, account: int) -> str:
+    row = con.execute(f"select timezone from ops.accounts where id = {account}").fetchone()
+    return str(row[0]) if row else "UTC"
+
+
+def _sealed(account: int, imports: str = "ops.imports") -> str:
+    return (
+        "(import_id is null or import_id not in"
+        f" (select id from {imports} where account_id = {account} and state <> 'sealed'))"
+    )
 
 
 def _views(con: duckdb.DuckDBPyConnection, account: int) -> None:
     con.execute(f"""
         create temp view contacts as
-        select * from ops.contacts where account_id = {account} and (import_id is null or import_id not in
-            (select id from ops.imports where account_id = {account} and state <> 'sealed'));
+        select * from ops.contacts where account_id = {account} and {_sealed(account)};
         create temp view memberships as
         select m.contact_id, g.name as group_name
         from ops.group_members m join ops.groups g on g.id = m.group_id and g.account_id = {account}
@@ -147,6 +301,9 @@ def _views(con: duckdb.DuckDBPyConnection, account: int) -> None:
         create temp view installation_suppressions as
         select address_hash from ops.installation_suppressions where channel = 'email';
         create temp view installation_domains as select domain from ops.installation_domains;
+        create temp view links as
+        select variant_id::bigint as variant_id, number::integer as number, url from ops.links
+        where account_id = {account};
         create temp view bases as
         select from_json(allowed_bases::varchar, '["varchar"]') as allowed from ops.accounts where id = {account};
     """)

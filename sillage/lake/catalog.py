@@ -62,8 +62,12 @@ def attach_marts(con: duckdb.DuckDBPyConnection, settings: Settings, *, read_onl
 
 def attach_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Attach ops as `ops`, read-only, through the scanner of its engine."""
-    url = sa.make_url(settings.database_url)
-    if _ops_is_sqlite(settings):
+    attach_ops_at(con, sa.make_url(settings.database_url))
+
+
+def attach_ops_at(con: duckdb.DuckDBPyConnection, url: sa.URL) -> None:
+    """Attach the ops that lies at an address; the extension of its engine is loaded by then."""
+    if url.get_backend_name() == "sqlite":
         con.execute(f"attach {_literal(str(url.database))} as ops (type sqlite, read_only)")
         return
     parts = {"host": url.host, "port": url.port, "dbname": url.database, "user": url.username, **url.query}

@@ -39,6 +39,8 @@ class EventType(StrEnum):
     PAGE_VIEWED = "page_viewed"
     CONVERTED = "converted"
     JUDGED = "judged"
+    ENTERED = "entered"
+    LEFT = "left"
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -80,6 +82,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     value: float | None = None
     """Money of a conversion, in the account's currency."""
     count: int | None = None
+    page: str | None = None
+    """Address of a page that was seen, without its query."""
+    segment_id: int | None = None
+    """The saved segment that a contact entered or left."""
     ip: str | None = None
     """Already truncated to /24 or /48 by its writer."""
     agent: str | None = None

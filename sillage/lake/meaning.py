@@ -89,12 +89,18 @@ MEANING: dict[EventType, Meaning] = {
     EventType.IMPORTED: Meaning("ingest", ("count",), "none"),
     EventType.ERASED: Meaning("erasure", ("contact_id",), "none: totals stay, the person goes"),
     EventType.SHARED: Meaning(_WEB, ("variant_id", "contact_id", "via"), "none"),
-    EventType.PAGE_VIEWED: Meaning("import of site events", ("contact_id",), "none"),
+    EventType.PAGE_VIEWED: Meaning("import of site events", ("contact_id", "page"), "none"),
     EventType.CONVERTED: Meaning("import of site events", ("contact_id", "value"), "none yet"),
     EventType.JUDGED: Meaning(
         "re-scoring",
         ("campaign_id of its subject", "subject_id", "is_machine", "rule", "rule_version"),
         "the newest by occurred_at replaces the verdict human or machine of the open or click that it names",
+    ),
+    EventType.ENTERED: Meaning(
+        "segments", ("contact_id", "segment_id"), "none: the contact was found in the segment, and was not before"
+    ),
+    EventType.LEFT: Meaning(
+        "segments", ("contact_id", "segment_id"), "none: the contact was in the segment, and is no more"
     ),
 }
 

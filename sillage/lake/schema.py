@@ -40,6 +40,8 @@ EVENTS: dict[str, str] = {
     "subject_id": "uuid",
     "value": "double",
     "count": "bigint",
+    "page": "varchar",
+    "segment_id": "bigint",
 }
 PERSONAL: dict[str, str] = {
     "event_id": "uuid",

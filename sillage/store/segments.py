@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sillage.domain.ids import AccountId, SegmentId
-from sillage.domain.segment import as_json, parse_tree
+from sillage.domain.segment import InSegment, as_json, nested_names, parse_tree, resolve
 from sillage.errors import NotFound
 from sillage.store.tables import segments
 
@@ -24,7 +24,12 @@ class Segment:
 
 
 def save(conn: sa.Connection, account_id: AccountId, name: str, tree: Any, *, now: datetime) -> Segment:
-    """Save a tree under a name; one of that name is replaced."""
+    """Save a tree under a name; one of that name is replaced.
+
+    Raises: BadInput where it names a segment that is not there, or would hold itself.
+    """
+    if nested_names(tree):
+        resolve(InSegment(name=name), {**{s.name: s.tree for s in listed(conn, account_id)}, name: tree})
     held = conn.execute(
         sa.select(segments.c.id).where(segments.c.account_id == account_id, segments.c.name == name)
     ).scalar()

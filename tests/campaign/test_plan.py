@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ from sillage.campaign.audience import audience_of
 from sillage.campaign.create import create_campaign, parse_spec, read_folder
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.schedule import cancel, pause, resume, schedule
-from sillage.domain.segment import compile_segment, parse_tree
+from sillage.domain.segment import parse_tree
+from sillage.domain.segment_sql import Today, compile_segment
 from sillage.errors import BadInput, NotFound, Refused, SillageError
 from sillage.lake.event import decode
 from sillage.settings import ROOT, Settings
@@ -316,7 +317,7 @@ TREES = st.recursive(
 @given(TREES)
 def test_segment_text_never_holds_a_value(raw: dict):
     """What a person typed is a bound value, never a piece of SQL."""
-    query = compile_segment(parse_tree(raw))
+    query = compile_segment(parse_tree(raw), Today(datetime(2026, 11, 24, tzinfo=UTC)))
     assert "drop table" not in query.sql
     assert query.sql.count("?") == len(query.params)
 
