@@ -214,7 +214,12 @@ class Connection(asyncio.Protocol):
             future.set_exception(SessionError(self.session.broken))
         else:
             self._pending = future
-            self.session.command(line, lambda reply: future.done() or future.set_result(reply))
+
+            def answer(reply: Reply) -> None:
+                if not future.done():
+                    future.set_result(reply)
+
+            self.session.command(line, answer)
             if self.session.broken is not None and not future.done():
                 future.set_exception(SessionError(self.session.broken))
         return future

@@ -162,10 +162,19 @@ def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
     if not re.search(r"<html[\s>]", source, re.IGNORECASE):
         source = (
             '<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{html.escape(title)}</title></head><body>{source}</body></html>"
+            f"<title>{_escape_around_fields(title)}</title></head><body>{source}</body></html>"
         )
     source = _insert(source, re.compile(r"<body[^>]*>", re.IGNORECASE), head, after=True)
     return _insert(source, re.compile(r"</body\s*>(?![\s\S]*</body)", re.IGNORECASE), tail, after=False)
+
+
+_LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
+
+
+def _escape_around_fields(text: str) -> str:
+    """Escape what is text in a template; what is Liquid stays, and is escaped when it is filled."""
+    parts = _LIQUID.split(text)
+    return "".join(part if at % 2 else html.escape(part) for at, part in enumerate(parts))
 
 
 def _insert(source: str, where: re.Pattern[str], piece: str, *, after: bool) -> str:
