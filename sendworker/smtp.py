@@ -329,8 +329,9 @@ class Connection(asyncio.Protocol):
 
     def _take(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        # Told of every byte that the kernel does not take at once: so it is known when all has left.
-        self._transport.set_write_buffer_limits(high=0)
+        # Told when the kernel does not take all at once: so it is known when all has left. (At 0, a TLS transport of
+        # the standard loop says "full" when it is empty.)
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         if self._transport is None:
