@@ -26,10 +26,12 @@ demo: setup ## Run the whole system with a demo campaign under way
 	$(BIN)/sillage demo
 
 system: ## Install the Debian packages that the tests drive (needs root)
-	@if ! command -v chromium >/dev/null || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	@if ! command -v chromium >/dev/null || ! command -v smtp-sink >/dev/null || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && apt-get install -y -qq chromium postgresql fonts-dejavu-core >/dev/null; \
-		else echo "chromium or postgresql is missing: the tests that drive them are skipped, and say so"; fi; fi
+			echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+				chromium postgresql fonts-dejavu-core postfix sasl2-bin libsasl2-modules >/dev/null; \
+		else echo "chromium, postgresql or postfix is missing: the tests that drive them are skipped, and say so"; fi; fi
 
 check: setup ## Lint and type-check
 	$(BIN)/ruff check .

@@ -6,8 +6,7 @@ The message is the one of limits.md: 10 KB, HTML and text, 31 links, 3 merge fie
 from __future__ import annotations
 
 import contextlib
-import json
-import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,18 +14,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.schedule import schedule
+from sillage.content.dkim import Algorithm, generate
 from sillage.domain.consent import lapses_at
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.domain.segment import parse_tree
 from sillage.settings import Settings
-from sillage.store import accounts, bulk, campaigns, segments
+from sillage.store import accounts, bulk, campaigns, dkim_keys, segments
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
@@ -72,8 +72,10 @@ class Mailing:
         return self.settings.data_dir / "ops.sqlite"
 
 
-def make(folder: Path, count: int, *, port: int, connections: int, **settings: Any) -> Mailing:
-    """Contacts who agreed, and a campaign to all of them, planned and due now."""
+def make(
+    folder: Path, count: int, *, port: int, connections: int, keys: tuple[Algorithm, ...] = (), **settings: Any
+) -> Mailing:
+    """Contacts who agreed, and a campaign to all of them, planned and due now, signed with `keys`."""
     found = Settings(data_dir=folder, secret=SECRET, demo=True, postoffice_port=port, **settings)  # type: ignore[arg-type]
     store = Store(found.database_url)
     upgrade(store)
@@ -84,6 +86,11 @@ def make(folder: Path, count: int, *, port: int, connections: int, **settings: A
             conn, "bench", "Bench", created_at=now, legal_name="Bench SAS", postal_address="1 quai, Brest"
         )
         campaigns.add_sender(conn, account.id, "Bench", f"news@{DOMAIN}", now=now, verified_at=now)
+        for algorithm in keys:
+            path = folder / f"{algorithm}.pem"
+            path.write_bytes(generate(DOMAIN, algorithm, algorithm).to_pem())
+            dkim_keys.add(conn, account.id, DOMAIN, algorithm, algorithm, path, now=now)
+        dkim_keys.activate(conn, account.id, DOMAIN, now=now)
         segments.save(conn, account.id, "All", parse_tree({"kind": "everyone"}), now=now)
         conn.execute(provider_rates.delete())
         conn.execute(
@@ -122,6 +129,12 @@ def make(folder: Path, count: int, *, port: int, connections: int, **settings: A
         conn.execute(outbox.delete())
     store.close()
     return Mailing(found, account.id, campaign, count)
+
+
+def copy(mailing: Mailing, folder: Path) -> Mailing:
+    """The same campaign, not sent yet, in another folder."""
+    shutil.copytree(mailing.settings.data_dir, folder)
+    return replace(mailing, settings=mailing.settings.model_copy(update={"data_dir": folder}))
 
 
 def progress(path: Path) -> int:

@@ -9,7 +9,7 @@ import structlog
 from sendworker import outcome as outcomes
 from sendworker.mailroom import Job, Mailroom
 from sendworker.session import Letter
-from sillage.content.message import Person
+from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel
 from sillage.domain.eligibility import pixel_for, why_not
 from sillage.errors import BadInput

@@ -111,7 +111,7 @@ class Lane:
         for pool in pools:
             pool.give_back_all()
         end = time.monotonic() + grace_s
-        while any(pool.is_busy for pool in pools) and time.monotonic() < end:
+        while any(pool.is_busy for pool in pools) and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         for pool in pools:
             await pool.close(politely=grace_s > 0)

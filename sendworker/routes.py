@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sendworker.reply import Reply
-from sendworker.smtp import Hop
+from sendworker.smtp import Hop, Tls
 from sillage.settings import Settings, Transport
 
 REST_S = (1.0, 5.0, 15.0, 60.0)
@@ -47,7 +47,7 @@ class Relays:
     """One or several smart hosts: each gets connections by its weight; those that failed lately come last."""
 
     def __init__(
-        self, hops: Sequence[tuple[Hop, int]], *, chance: Callable[[], float] = random.random,
+        self, hops: Sequence[tuple[Hop, float]], *, chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._hops = list(hops)
@@ -84,6 +84,23 @@ class Relays:
 def router_of(settings: Settings) -> Router:
     """The way that the settings name."""
     helo = settings.bounce_domain
-    if settings.transport is Transport.RELAY:
-        return Relays([(Hop(settings.relay_host, settings.relay_port, helo), 1)])
-    return Relays([(Hop(settings.host, settings.postoffice_port, helo), 1)])
+    if settings.transport is Transport.POSTOFFICE:
+        return Relays([(Hop(settings.host, settings.postoffice_port, helo), 1.0)])
+    return Relays(
+        [
+            (
+                Hop(
+                    relay.host,
+                    relay.port,
+                    helo,
+                    tls=Tls(relay.tls),
+                    ca_file=relay.ca_file,
+                    user=relay.user,
+                    password=relay.password,
+                    in_flight=relay.in_flight,
+                ),
+                relay.weight,
+            )
+            for relay in settings.all_relays
+        ]
+    )

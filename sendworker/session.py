@@ -245,9 +245,23 @@ class Session:
         elif self.terms.pipelining:
             self._expect(_Stage.MAIL, _Stage.RCPT, _Stage.DATA, of=transaction)
             self._write(envelope + b"DATA\r\n")
+        elif self._needs_reset:
+            self._needs_reset = False
+            self._write_mail(envelope, transaction, first=b"RSET\r\n")
         else:
+            self._write_mail(envelope, transaction)
+
+    def _write_mail(self, envelope: bytes, transaction: _Transaction, *, first: bytes = b"") -> None:
+        """MAIL alone, behind the reply to what must be said before it."""
+
+        def go_on(_reply: Reply | None = None) -> None:
             self._expect(_Stage.MAIL, of=transaction)
             self._write(envelope.partition(b"\r\n")[0] + b"\r\n")
+
+        if first:
+            self.command(first, go_on)
+        else:
+            go_on()
 
     def _ahead(self) -> bytes:
         """The next letter's envelope, to leave behind the bytes of this one; empty where there is none."""
@@ -287,7 +301,7 @@ class Session:
         self.messages += 1
         reset = b""
         # With several in flight a refused one would stand in the way of those behind it: each begins anew.
-        if self._needs_reset or terms.in_flight > 1:
+        if terms.pipelining and (self._needs_reset or terms.in_flight > 1):
             self._needs_reset = False
             self._expected.append((_Stage.COMMAND, _ignore))
             reset = b"RSET\r\n"
@@ -304,6 +318,8 @@ class Session:
             self._decide(transaction, reply)
         elif stage is _Stage.DATA:
             self._data(transaction, reply)
+        elif reply.code < 400 and not reply.is_positive:  # noqa: PLR2004
+            self.fail(f"the server answers {stage.name} with {reply.code}")
         else:
             if not reply.is_positive and transaction.refusal is None:
                 transaction.refusal = reply

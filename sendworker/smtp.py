@@ -215,11 +215,11 @@ class Connection(asyncio.Protocol):
         else:
             self._pending = future
 
-            def answered(reply: Reply) -> None:
+            def answer(reply: Reply) -> None:
                 if not future.done():
                     future.set_result(reply)
 
-            self.session.command(line, answered)
+            self.session.command(line, answer)
             if self.session.broken is not None and not future.done():
                 future.set_exception(SessionError(self.session.broken))
         return future
@@ -336,8 +336,9 @@ class Connection(asyncio.Protocol):
 
     def _take(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        # Told of every byte that the kernel does not take at once: so it is known when all has left.
-        self._transport.set_write_buffer_limits(high=0)
+        # Told when the kernel does not take all at once: so it is known when all has left. (At 0, a TLS transport of
+        # the standard loop says "full" when it is empty.)
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         if self._transport is None:

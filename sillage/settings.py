@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sillage.clock import Clock
@@ -21,10 +22,40 @@ _SF_SECRET = "salesforce_client_secret"  # noqa: S105  # the name of a setting
 
 
 class Transport(StrEnum):
-    """Where mail goes: the built-in post office, or a relay of the user's."""
+    """Where mail goes: the built-in post office, relays of the user's, or the servers of each domain themselves."""
 
     POSTOFFICE = "postoffice"
     RELAY = "relay"
+    DIRECT = "direct"
+
+
+class RelayTls(StrEnum):
+    """How a relay is secured; `none` is for a relay on this machine or within a network of one's own."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+    NONE = "none"
+
+
+class Relay(BaseModel):
+    """A smart host. Its password stands in the environment variable that `password_env` names, and nowhere else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: RelayTls = RelayTls.STARTTLS
+    ca_file: str | None = None
+    user: str = ""
+    password_env: str = ""
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    in_flight: Annotated[int, Field(ge=1, le=100)] = 1
+    """Messages at once on a connection whose bytes have left unanswered (with CHUNKING): each may be in doubt."""
+
+    @property
+    def password(self) -> SecretStr:
+        """The password, or an empty one where none is named."""
+        return SecretStr(os.environ.get(self.password_env, "") if self.password_env else "")
 
 
 class Settings(BaseSettings):
@@ -47,8 +78,14 @@ class Settings(BaseSettings):
     trusted_proxies: tuple[str, ...] = ()
     transport: Transport = Transport.POSTOFFICE
     relay_host: str = ""
-    relay_port: int = 25
+    relay_port: int = 587
+    relay_tls: RelayTls = RelayTls.STARTTLS
+    relay_user: str = ""
+    relay_password_env: str = Field(default="", description="the variable that holds the relay's password")
+    relays: tuple[Relay, ...] = Field(default=(), description="several relays, as JSON; then relay_* is not looked at")
     relay_signs_dkim: bool = False
+    direct_port: int = 25
+    dns_servers: tuple[str, ...] = Field(default=(), description="HOST or HOST:PORT; empty: those of the system")
     bounce_domain: str = "bounces.sillage.example"
     bounce_rules: str = Field(default="", description="TOML file of your own bounce rules, asked before ours")
     sending_cap: int = Field(default=400, ge=1, description="rows `sending` per worker: the bound of the doubt")
@@ -74,20 +111,37 @@ class Settings(BaseSettings):
         if self.salesforce_url and not self.salesforce_url.startswith("https://"):
             msg = "salesforce_url must be an https address: the client secret goes there"
             raise ValueError(msg)
-        if self.transport is Transport.RELAY:
-            self._refuse_unsafe_relay()
+        if self.transport is not Transport.POSTOFFICE:
+            self._refuse_unsafe_sending()
         return self
 
-    def _refuse_unsafe_relay(self) -> None:
+    def _refuse_unsafe_sending(self) -> None:
         if not self.public_url.startswith("https://"):
             msg = "public_url must be a public https address before anything is sent (RFC 8058)"
             raise ValueError(msg)
-        if not self.relay_host:
-            msg = "relay_host is empty: name the relay that takes the mail"
+        if self.transport is Transport.DIRECT:
+            return
+        if not self.relay_host and not self.relays:
+            msg = "relay_host is empty: name the relay that takes the mail (or several in relays)"
             raise ValueError(msg)
-        if not self.relay_signs_dkim:
-            msg = "relay_signs_dkim must say that the relay signs List-Unsubscribe headers with DKIM (RFC 8058)"
-            raise ValueError(msg)
+        for relay in self.all_relays:
+            if relay.user and not relay.password.get_secret_value():
+                msg = f"{relay.host}: put the password of {relay.user!r} in a variable and name it (relay_password_env)"
+                raise ValueError(msg)
+
+    @property
+    def all_relays(self) -> tuple[Relay, ...]:
+        """The relays, however they were named."""
+        if self.relays or not self.relay_host:
+            return self.relays
+        simple = Relay(
+            host=self.relay_host,
+            port=self.relay_port,
+            tls=self.relay_tls,
+            user=self.relay_user,
+            password_env=self.relay_password_env,
+        )
+        return (simple,)
 
     @cached_property
     def clock(self) -> Clock:
@@ -141,12 +195,11 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""
-        plain = self.model_dump(mode="json", exclude={"secret", "clock_text", "trusted_proxies", _SF_SECRET})
-        env = {f"SILLAGE_{k.upper()}": str(v) for k, v in plain.items()}
+        plain = self.model_dump(mode="json", exclude={"secret", "clock_text", _SF_SECRET})
+        env = {f"SILLAGE_{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()}
         env["SILLAGE_SECRET"] = self.secret.get_secret_value()
         env[f"SILLAGE_{_SF_SECRET.upper()}"] = self.salesforce_client_secret.get_secret_value()
         env["SILLAGE_CLOCK"] = self.clock_text
-        env["SILLAGE_TRUSTED_PROXIES"] = "[" + ",".join(f'"{p}"' for p in self.trusted_proxies) + "]"
         return {**os.environ, "DAGSTER_HOME": str(self.dagster_home), **env}
 
     @classmethod

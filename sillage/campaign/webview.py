@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from sillage.campaign.prepare import prepare
-from sillage.content.message import Person
+from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel
 from sillage.domain.ids import AccountId
 from sillage.settings import Settings

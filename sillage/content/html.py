@@ -164,15 +164,18 @@ def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
             '<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title></title></head><body>{source}</body></html>"
         )
-    source = re.sub(r"<title>\s*</title>", lambda _: f"<title>{_title(title)}</title>", source, count=1)
+    source = re.sub(r"<title>\s*</title>", lambda _: f"<title>{_escape_around_fields(title)}</title>", source, count=1)
     source = _insert(source, re.compile(r"<body[^>]*>", re.IGNORECASE), head, after=True)
     return _insert(source, re.compile(r"</body\s*>(?![\s\S]*</body)", re.IGNORECASE), tail, after=False)
 
 
-def _title(subject: str) -> str:
-    """The subject as the page's title; the quotes inside its merge fields stay quotes."""
-    pieces = re.split(r"(\{[{%].*?[%}]\})", subject)
-    return "".join(piece if at % 2 else html.escape(piece, quote=False) for at, piece in enumerate(pieces))
+_LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
+
+
+def _escape_around_fields(text: str) -> str:
+    """Escape what is text in a template; what is Liquid stays, and is escaped when it is filled."""
+    parts = _LIQUID.split(text)
+    return "".join(part if at % 2 else html.escape(part) for at, part in enumerate(parts))
 
 
 def _insert(source: str, where: re.Pattern[str], piece: str, *, after: bool) -> str:

@@ -73,6 +73,24 @@ senders = sa.Table(
     comment="Who a campaign comes from. Only a verified sender may be scheduled.",
 )
 
+dkim_keys = sa.Table(
+    "dkim_keys",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("domain", sa.Text, nullable=False),
+    sa.Column("selector", sa.Text, nullable=False),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("retired_at", Moment),
+    sa.UniqueConstraint("domain", "selector"),
+    sa.CheckConstraint("state in ('waiting', 'active', 'retired')", name="state_known"),
+    sa.CheckConstraint("algorithm in ('rsa', 'ed25519')", name="algorithm_known"),
+    comment="Keys that sign mail from a domain. The private half is a file that only its owner reads.",
+)
+
 imports = sa.Table(
     "imports",
     metadata,

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sillage.content import mime
 from sillage.content.html import Footer
-from sillage.content.message import Compiled, Envelope, Person, Source, compile_variant
+from sillage.content.message import Compiled, Envelope, Source, compile_variant
+from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel, SourceKind
 from sillage.errors import BadInput
 

@@ -30,13 +30,21 @@ def test_placeholder_is_refused(secret: str, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"SILLAGE_TRANSPORT": "pigeon"}, "SILLAGE_TRANSPORT: Input should be 'postoffice' or 'relay'"),
+        ({"SILLAGE_TRANSPORT": "pigeon"}, "SILLAGE_TRANSPORT: Input should be 'postoffice', 'relay' or 'direct'"),
         ({"SILLAGE_TRANSPORT": "relay"}, "public https address"),
         ({"SILLAGE_TRANSPORT": "relay", "SILLAGE_PUBLIC_URL": "https://t.example"}, "relay_host is empty"),
+        ({"SILLAGE_TRANSPORT": "direct", "SILLAGE_PUBLIC_URL": "http://t.example"}, "public https address"),
         (
-            {"SILLAGE_TRANSPORT": "relay", "SILLAGE_PUBLIC_URL": "https://t.example", "SILLAGE_RELAY_HOST": "r"},
-            "relay_signs_dkim",
+            {
+                "SILLAGE_TRANSPORT": "relay",
+                "SILLAGE_PUBLIC_URL": "https://t.example",
+                "SILLAGE_RELAY_HOST": "r",
+                "SILLAGE_RELAY_USER": "u",
+                "SILLAGE_RELAY_PASSWORD_ENV": "NOT_SET",
+            },
+            "put the password of 'u' in a variable",
         ),
+        ({"SILLAGE_RELAYS": '[{"host": "r", "tls": "maybe"}]'}, "SILLAGE_RELAYS"),
     ],
 )
 def test_unsafe_sending_is_refused(variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch):
@@ -50,7 +58,12 @@ def test_unsafe_sending_is_refused(variables: dict[str, str], message: str, monk
 def test_child_gets_the_same_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     """The environment made for a child process reads back as the same settings."""
     clock = Clock.started_now(origin=datetime(2026, 1, 1, tzinfo=UTC), speed=60)
-    told = Settings(**{**settings.model_dump(), "trusted_proxies": ("127.0.0.1", "::1")}, SILLAGE_CLOCK=str(clock))
+    more = {
+        "trusted_proxies": ("127.0.0.1", "::1"),
+        "relays": [{"host": "r", "weight": 2}],
+        "dns_servers": ("127.0.0.1:5",),
+    }
+    told = Settings(**{**settings.model_dump(), **more}, SILLAGE_CLOCK=str(clock))
     for name, value in told.environment().items():
         monkeypatch.setenv(name, value)
     assert Settings.load() == told
