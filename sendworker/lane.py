@@ -23,7 +23,7 @@ from sillage.domain.eligibility import pixel_for, why_not
 from sillage.domain.ids import CampaignId
 from sillage.errors import BadInput
 from sillage.settings import Settings
-from sillage.store.columns import to_micros
+from sillage.store.columns import from_micros, to_micros
 from sillage.store.deliveries import Outcome
 from sillage.store.merge_fields import merged
 from sillage.tokens import NOBODY, Recipient, TokenKey
@@ -128,7 +128,7 @@ class Lane:
             self._give_back(self._queue.popleft())
 
     def _give_back(self, job: Job) -> None:
-        self._settle(outcomes.given_back(job, due_at=job.campaign.send_at or self._settings.clock.now()))
+        self._settle(outcomes.given_back(job, due_at=from_micros(job.claimed.due)))
 
     def sweep(self) -> None:
         """Give back what has waited too long for a connection."""
@@ -183,7 +183,7 @@ class Lane:
         self._closed_until = max(self._closed_until, time.monotonic() + wait)
         while self._queue:
             waiting = self._queue.popleft()
-            since = waiting.claimed.first_attempt_at or waiting.campaign.started_at or now
+            since = waiting.claimed.first_attempt_at or from_micros(waiting.claimed.due)
             if (now - since).total_seconds() > waiting.campaign.retry_for_s:
                 self._settle(outcomes.failed(waiting, "no_route", now=now))
             else:

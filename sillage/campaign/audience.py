@@ -13,6 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from sillage.domain.ids import AccountId
+from sillage.domain.local_time import FIELD
 from sillage.domain.segment import Query, compile_segment
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
@@ -58,6 +59,17 @@ class Audience:
         marketing = kind == "marketing"
         params = [marketing, marketing, to_micros(now), *wanted.params, *unwanted.params]
         return self._con.execute(query, params).pl()
+
+    def places(self, people: pl.DataFrame) -> pl.DataFrame:
+        """Where people (column contact_id) are: contact_id (i64), timezone (str or null), country (str or null)."""
+        self._con.register("asked", people.select("contact_id").to_arrow())
+        found = self._con.execute(
+            "select id as contact_id, json_extract_string(custom, ?) as timezone, country"
+            " from contacts join asked on asked.contact_id = id",
+            [f"$.{FIELD}"],
+        ).pl()
+        self._con.unregister("asked")
+        return found.cast({"timezone": pl.String, "country": pl.String})
 
     def in_segment(self, tree: Any) -> pl.Series:
         """Ids of a segment's members."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.campaign import MessageKind
 from sillage.domain.ids import AccountId, CampaignId
+from sillage.domain.local_time import earliest, zone_named
 from sillage.errors import Refused
-from sillage.store import accounts, campaigns
+from sillage.store import accounts, campaigns, deliveries
 
 _RUNNING = (S.SENDING, S.WAITING)
 
@@ -32,7 +34,9 @@ def schedule(
     at = send_at or campaign.send_at
     if at is None:
         raise Refused(f"campaign {campaign.name!r} has no time; give one with --at")
-    campaigns.move(conn, account_id, campaign_id, to=S.SCHEDULED, only_from=(S.DRAFT, S.HELD), send_at=at)
+    home = zone_named(account.timezone) or ZoneInfo("UTC")
+    starts_at = earliest(at, home) if campaign.is_local_time else at
+    campaigns.move(conn, account_id, campaign_id, to=S.SCHEDULED, only_from=(S.DRAFT,), send_at=at, starts_at=starts_at)
     return at
 
 
@@ -48,13 +52,29 @@ def pause(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *
 
 
 def resume(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
-    """Go on exactly where it stopped.
+    """Go on exactly where it stopped; one that was held because its time had passed leaves after all.
 
-    Raises: Refused where it is not paused.
+    Raises: Refused where it is neither paused nor held.
     """
     campaigns.move(
-        conn, account_id, campaign_id, to=S.SENDING, only_from=(S.PAUSED,), pause_reason=None, resume_to=None
+        conn, account_id, campaign_id, to=S.SENDING, only_from=(S.PAUSED, S.HELD), pause_reason=None, resume_to=None
     )
+
+
+def send_to_missing(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, doubtful: bool, now: datetime
+) -> int:
+    """Open a closed campaign again for those it has not reached: failed, put off until the deadline, and, if asked,
+    in doubt (who may get it twice, under one Message-ID). How many.
+
+    Raises: Refused where it is not closed, or nobody is missing.
+    """
+    campaigns.move(conn, account_id, campaign_id, to=S.SENDING, only_from=(S.CLOSED,), closed_at=None)
+    count = deliveries.open_missing(conn, account_id, campaign_id, doubtful=doubtful, now=now)
+    if not count:
+        held = campaigns.get(conn, account_id, campaign_id)
+        raise Refused(f"campaign {held.name!r} has reached everybody it could: nobody is missing")
+    return count
 
 
 def cancel(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> None:
