@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -63,6 +64,8 @@ class Lane:
         self._wake = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self._failures = 0
+        self._silent_since: datetime | None = None
+        """Since when, in business time, nobody has answered here."""
         self._closed_until = 0.0
         self._stopping = False
         self._anonymous: dict[int, str] = {}
@@ -170,12 +173,14 @@ class Lane:
         connection = await Connection.open(self._route.host, self._route.port, helo=self._route.helo)
         connection.may_write = lambda: time.monotonic() < self._mailroom.lease_ends
         self._failures = 0
+        self._silent_since = None
         return connection
 
     def _no_route(self, exc: SessionError) -> None:
         """Nobody answers: not an attempt. The lane waits; what can't wait any longer has failed."""
         self.on_refused(exc)
         now = self._settings.clock.now()
+        self._silent_since = self._silent_since or now
         wait = RETRY_CONNECT_S[min(self._failures, len(RETRY_CONNECT_S) - 1)]
         if time.monotonic() >= self._closed_until:
             self._failures += 1
@@ -183,7 +188,7 @@ class Lane:
         self._closed_until = max(self._closed_until, time.monotonic() + wait)
         while self._queue:
             waiting = self._queue.popleft()
-            since = waiting.claimed.first_attempt_at or from_micros(waiting.claimed.due)
+            since = waiting.claimed.first_attempt_at or max(self._silent_since, from_micros(waiting.claimed.due))
             if (now - since).total_seconds() > waiting.campaign.retry_for_s:
                 self._settle(outcomes.failed(waiting, "no_route", now=now))
             else:

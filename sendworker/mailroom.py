@@ -27,11 +27,12 @@ from sillage.domain.pace import Rate
 from sillage.errors import PermanentError
 from sillage.lake.event import EventType
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns, deliveries, frequency, quotas, rates, suppressions, workers
+from sillage.store import accounts, campaigns, deliveries, frequency, queue, quotas, rates, suppressions, workers
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
 from sillage.store.deliveries import Claimed, FencedError, Outcome
+from sillage.store.queue import Depth
 from sillage.store.rates import Feedback
 
 log = structlog.get_logger()
@@ -237,6 +238,11 @@ class Mailroom:
     def plan(self, campaign: Campaign) -> None:
         """Plan a due campaign that nobody planned, and say so."""
         self._scheduler.plan(campaign)
+
+    def queue(self) -> tuple[list[Depth], int]:
+        """The whole queue by provider, and how many are in doubt, for the monitor."""
+        with self._store.read() as conn:
+            return queue.depths(conn, None), sum(queue.in_doubt(conn, None).values())
 
     @staticmethod
     def _hold_late(conn: sa.Connection, now: datetime) -> None:

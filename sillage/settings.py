@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     relay_signs_dkim: bool = False
     bounce_domain: str = "bounces.sillage.example"
     sending_cap: int = Field(default=400, ge=1, description="rows `sending` per worker: the bound of the doubt")
+    workers: int = Field(default=1, ge=1, le=256, description="sending processes that `sillage up` starts")
+    metrics_port: int = Field(default=8430, ge=0, description="first worker's port for Prometheus; 0: none")
     window_size: int = Field(default=200, ge=1, le=1000)
 
     @model_validator(mode="after")

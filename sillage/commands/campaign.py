@@ -102,7 +102,7 @@ def pause(name: str, *, reason: str = "by hand", account: AccountOption = None) 
 
 @app.command()
 def resume(name: str, *, account: AccountOption = None) -> None:
-    """Go on with a paused campaign, exactly where it stopped.
+    """Go on with a paused campaign, exactly where it stopped; send one after all that was held for being late.
 
     Example: sillage campaign resume "November news"
     """
@@ -124,6 +124,24 @@ def cancel(name: str, *, account: AccountOption = None) -> None:
         owner, campaign = _find(conn, account, name)
         moves.cancel(conn, owner.id, campaign.id)
     typer.echo(f"campaign {name!r} is cancelled")
+
+
+@app.command(name="send-missing")
+def send_missing(
+    name: str,
+    *,
+    in_doubt: Annotated[bool, typer.Option(help="Also to those in doubt, who may get it twice.")] = False,
+    account: AccountOption = None,
+) -> None:
+    """Send a closed campaign to those it has not reached: failed, or put off until the deadline.
+
+    Example: sillage campaign send-missing "November news"
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        count = moves.send_to_missing(conn, owner.id, campaign.id, doubtful=in_doubt, now=settings.clock.now())
+    typer.echo(f"campaign {name!r} goes to {count:,} more")
 
 
 @app.command(name="list")

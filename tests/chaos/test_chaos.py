@@ -166,6 +166,7 @@ def test_chaos_loses_nobody_and_the_books_say_who_got_what(
         demo=True,
         postoffice_port=port,
         sending_cap=CAP,
+        metrics_port=0,
         SILLAGE_CLOCK=str(clock),
     )  # type: ignore[arg-type]
     store = Store(url)
