@@ -97,6 +97,9 @@ class Mailroom:
         now = self._settings.clock.now()
         with self._store.write() as conn:
             fresh = self._unsettled(conn, outcomes)
+            if now - self._looked_at > A_GAP:
+                # Before this worker says that it is there: a clock that jumped is hours in which nobody was.
+                self._hold_late(conn, now)
             if not workers.renew(conn, self.worker_id, self._name, now=now):
                 raise FencedError(f"worker {self.worker_id} was taken for dead")
             self._in_question = frozenset((o.campaign_id, o.contact_id) for o in outcomes)
@@ -161,8 +164,6 @@ class Mailroom:
     def _claim(
         self, conn: sa.Connection, room: Mapping[str, int], default_room: int, total: int, now: datetime
     ) -> Claims:
-        if now - self._looked_at > A_GAP:
-            self._hold_late(conn, now)
         running = [c for c in campaigns.due(conn, states=(S.SENDING, S.WAITING), before=now) if self._is_ready(conn, c)]
         self.running = frozenset(c.id for c in running)
         if total <= 0 or not running:
