@@ -46,7 +46,7 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
         if campaign.state is S.HELD and st.button(
             words.t("Send now after all"), icon=":material/send:", key=f"held-{key}"
         ):
-            _move(desk, lambda conn: moves.schedule(conn, desk.account_id, campaign.id, send_at=desk.now()))
+            _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id))
         if campaign.state in MAY_CANCEL:
             with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
                 st.write(_cancel_question(desk, campaign, balance, left))

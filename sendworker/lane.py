@@ -26,6 +26,7 @@ from sillage.domain.bounce_rules import rules_with
 from sillage.domain.campaign import Pixel
 from sillage.domain.ids import CampaignId
 from sillage.settings import Settings
+from sillage.store.columns import from_micros
 from sillage.store.deliveries import Outcome
 
 log = structlog.get_logger()
@@ -126,7 +127,7 @@ class Lane:
 
     def give_back(self, job: Job) -> None:
         """The row is due again, as if it had not been claimed."""
-        self.settle(outcomes.given_back(job, due_at=job.campaign.send_at or self.settings.clock.now()))
+        self.settle(outcomes.given_back(job, due_at=from_micros(job.claimed.due)))
 
     def make_way(self) -> None:
         """All connections are taken, and a pool has none: let one that idles elsewhere go."""
@@ -154,6 +155,8 @@ class _Pool:
         self._open: list[Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._failures = 0
+        self._silent_since: datetime | None = None
+        """Since when, in business time, nobody has answered here."""
         self._used_at = time.monotonic()
 
     @property
@@ -204,6 +207,7 @@ class _Pool:
                 lane.route.router.tried(hop, worked=True)
                 opened = True
                 self._failures = 0
+                self._silent_since = None
                 if connection.is_open:
                     self._open.append(connection)
                     connection.pump()
@@ -297,9 +301,10 @@ class _Pool:
         self.closed_until = max(self.closed_until, time.monotonic() + wait)
         self._used_at = time.monotonic()
         now = self._lane.settings.clock.now()
+        self._silent_since = self._silent_since or now
         while self.queue:
             job = self.queue.popleft()
-            if _is_over(job, now):
+            if _is_over(job, self._silent_since, now):
                 self._lane.settle(outcomes.failed(job, "no_route", now=now))
             else:
                 self._lane.give_back(job)
@@ -343,6 +348,6 @@ def _of(letter: Letter) -> tuple[Job, Pixel]:
     return job, pixel
 
 
-def _is_over(job: Job, now: datetime) -> bool:
-    since = job.claimed.first_attempt_at or job.campaign.started_at or now
+def _is_over(job: Job, silent_since: datetime, now: datetime) -> bool:
+    since = job.claimed.first_attempt_at or max(silent_since, from_micros(job.claimed.due))
     return (now - since).total_seconds() > job.campaign.retry_for_s

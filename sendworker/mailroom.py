@@ -25,11 +25,12 @@ from sillage.domain.ids import AccountId, CampaignId, VariantId
 from sillage.domain.pace import Rate
 from sillage.errors import PermanentError
 from sillage.settings import Settings
-from sillage.store import accounts, bounces, campaigns, deliveries, frequency, quotas, rates, workers
+from sillage.store import accounts, bounces, campaigns, deliveries, frequency, queue, quotas, rates, workers
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
 from sillage.store.deliveries import Claimed, FencedError, Outcome
+from sillage.store.queue import Depth
 from sillage.store.rates import Feedback
 
 log = structlog.get_logger()
@@ -94,6 +95,9 @@ class Mailroom:
         now = self._settings.clock.now()
         with self._store.write() as conn:
             fresh = self._unsettled(conn, outcomes)
+            if now - self._looked_at > A_GAP:
+                # Before this worker says that it is there: a clock that jumped is hours in which nobody was.
+                self._hold_late(conn, now)
             if not workers.renew(conn, self.worker_id, self._name, now=now):
                 raise FencedError(f"worker {self.worker_id} was taken for dead")
             self._in_question = frozenset((o.campaign_id, o.contact_id) for o in outcomes)
@@ -147,8 +151,6 @@ class Mailroom:
     def _claim(
         self, conn: sa.Connection, room: Mapping[str, int], default_room: int, total: int, now: datetime
     ) -> Claims:
-        if now - self._looked_at > A_GAP:
-            self._hold_late(conn, now)
         running = [c for c in campaigns.due(conn, states=(S.SENDING, S.WAITING), before=now) if self._is_ready(conn, c)]
         self.running = frozenset(c.id for c in running)
         if total <= 0 or not running:
@@ -224,6 +226,11 @@ class Mailroom:
     def plan(self, campaign: Campaign) -> None:
         """Plan a due campaign that nobody planned, and say so."""
         self._scheduler.plan(campaign)
+
+    def queue(self) -> tuple[list[Depth], int]:
+        """The whole queue by provider, and how many are in doubt, for the monitor."""
+        with self._store.read() as conn:
+            return queue.depths(conn, None), sum(queue.in_doubt(conn, None).values())
 
     @staticmethod
     def _hold_late(conn: sa.Connection, now: datetime) -> None:

@@ -1,10 +1,11 @@
 """The sending process: windows over the delivery table, one lane per provider, one mailroom for all.
 
-python -m sendworker.worker
+python -m sendworker.worker [--number N]
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -23,9 +24,12 @@ import uvloop
 from sendworker.clerk import Clerk
 from sendworker.lane import Lane, Route
 from sendworker.mailroom import Job, Mailroom
+from sendworker.metrics import Metrics
 from sendworker.pacing import Pacer
 from sendworker.reply import SessionError
 from sendworker.routes import router_of
+from sillage.campaign.live import why_not
+from sillage.domain.pace import Rate
 from sillage.errors import SillageError
 from sillage.log import configure
 from sillage.settings import Settings
@@ -41,6 +45,9 @@ WINDOW_S = 0.05
 IDLE_S = 0.2
 TICK_S = 0.5
 SHARE_S = 1.0
+LOOK_S = 5.0
+ASK_AGAIN_S = 2.0
+SAY_AGAIN_S = 60.0
 TOO_BUSY = 421
 GRACE_S = 10.0
 REPORT_S = 5.0
@@ -67,6 +74,9 @@ class Worker:
         self._planning: asyncio.Task[None] | None = None
         self._clerk = Clerk(settings, store, self._mailroom.worker_id)
         self._letters: asyncio.Task[None] | None = None
+        self.metrics = Metrics()
+        self._next_look = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """Drain what is in flight, give the rest back, leave."""
@@ -77,6 +87,7 @@ class Worker:
 
         Raises: FencedError where this worker was taken for dead.
         """
+        await self._until_live()
         log.info("worker.started", worker_id=self._mailroom.worker_id)
         loop = asyncio.get_running_loop()
         next_tick = next_report = 0.0
@@ -91,6 +102,7 @@ class Worker:
                     next_tick = time.monotonic() + TICK_S
                 claimed = await self._window()
                 await self._share()
+                self._look()
                 if time.monotonic() >= next_report and self._sent:
                     next_report = time.monotonic() + REPORT_S
                     log.info("worker.settled", count=self._sent, held=self._held)
@@ -109,6 +121,23 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._enough.wait()
+
+    async def _until_live(self) -> None:
+        """A copy of an installation, or one that was restored, sends nothing until it is told that it is the live one.
+
+        Meanwhile it beats, so that its number stays its own.
+        """
+        said = 0.0
+        while not self._stop.is_set():
+            why = await self._ask(why_not, self._store, self._settings)
+            if why is None:
+                return
+            if time.monotonic() >= said:
+                said = time.monotonic() + SAY_AGAIN_S
+                log.error("worker.not_live", why=why)
+            await self._ask(self._mailroom.window, [], {}, 0, 0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), ASK_AGAIN_S)
 
     async def _ask(self, function: Callable[[*Args], T], *args: *Args) -> T:
         """Run one of the mailroom's sentences in its thread; a store that is down is waited for."""
@@ -136,6 +165,7 @@ class Worker:
         room = {provider: pacer.room(self._lanes[provider].room) for provider, pacer in self._pacers.items()}
         total = max(0, self._settings.sending_cap - self._held)
         outcomes, self._outcomes = self._outcomes, []
+        started = time.monotonic()
         try:
             jobs: list[Job] = await self._ask(self._mailroom.window, outcomes, room, self._settings.window_size, total)
         except FencedError:
@@ -143,6 +173,7 @@ class Worker:
             raise
         self._held += len(jobs) - len(outcomes)
         self._sent += len(outcomes)
+        self.metrics.window(time.monotonic() - started, self._held)
         for lane in self._lanes.values():
             lane.withdraw(self._mailroom.running)
         for provider, mine in _by_provider(jobs).items():
@@ -167,6 +198,7 @@ class Worker:
     def _keep(self, provider: str, outcome: Outcome) -> None:
         if provider in self._pacers:
             self._pacers[provider].heard(outcome)
+        self.metrics.settled(provider, outcome)
         self._outcomes.append(outcome)
         if len(self._outcomes) >= self._settings.window_size // 2:
             self._enough.set()
@@ -187,9 +219,21 @@ class Worker:
         told = {provider: pacer.report() for provider, pacer in self._pacers.items()}
         if not told and not idle:
             return
-        for provider, share in (await self._ask(self._mailroom.share, told, idle)).items():
+        shares = await self._ask(self._mailroom.share, told, idle)
+        self.metrics.shares(shares | dict.fromkeys(idle, Rate(0, 1, 0.0)))
+        for provider, share in shares.items():
             self._pacers[provider].lease(share)
             self._lanes[provider].allow(share.connections, share.per_connection)
+
+    def _look(self) -> None:
+        """Look at the whole queue for the monitor, where there is one: it costs a million rows some 0.2 s."""
+        if self.metrics.is_served and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_S
+            self._looking = asyncio.create_task(self._look_at_queue())
+
+    async def _look_at_queue(self) -> None:
+        with contextlib.suppress(SillageError):
+            self.metrics.queue(*await asyncio.to_thread(self._mailroom.queue))
 
     async def _leave(self) -> None:
         await asyncio.gather(*(lane.stop(GRACE_S) for lane in self._lanes.values()))
@@ -212,21 +256,28 @@ def _by_provider(jobs: list[Job]) -> dict[str, list[Job]]:
     return found
 
 
-async def _serve(settings: Settings, store: Store) -> None:
+async def _serve(settings: Settings, store: Store, number: int) -> None:
     worker = Worker(settings, store)
+    worker.metrics.serve(settings.host, settings.metrics_port + number if settings.metrics_port else 0)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.stop)
-    await worker.run()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, worker.stop)
+    try:
+        await worker.run()
+    finally:
+        worker.metrics.stop()
 
 
 def main() -> None:
     """Run one worker until SIGTERM; exit code 3 where it was fenced."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", type=int, default=0, help="which of several on this machine, from 0")
+    number = parser.parse_args().number
     configure("worker")
     settings = Settings.load()
     store = Store(settings.database_url)
     try:
-        uvloop.run(_serve(settings, store))
+        uvloop.run(_serve(settings, store, number))
     except FencedError:
         sys.exit(3)
     finally:

@@ -12,13 +12,20 @@ from sillage.supervisor import Process, python
 
 def serving(settings: Settings) -> list[Process]:
     """What has to run for a campaign to leave and its echo to be heard."""
-    del settings
     return [
         python("collector", "sillage.lake.collector"),
         python("web", "web"),
         python("inbound", "sendworker.inbound"),
-        python("worker", "sendworker.worker", nice=5),
         python("guard", "sendworker.guard"),
+        *workers(settings.workers),
+    ]
+
+
+def workers(count: int) -> list[Process]:
+    """Sending processes. The first is called `worker`; each has a port of its own for its metrics."""
+    return [
+        python("worker" if n == 0 else f"worker-{n + 1}", "sendworker.worker", "--number", str(n), nice=5)
+        for n in range(count)
     ]
 
 

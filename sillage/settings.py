@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     webhooks_may_be_private: bool = Field(
         default=False, description="let webhooks go to loopback and private addresses: for tests and closed networks"
     )
+    workers: int = Field(default=1, ge=1, le=256, description="sending processes that `sillage up` starts")
+    metrics_port: int = Field(default=8430, ge=0, description="first worker's port for Prometheus; 0: none")
     window_size: int = Field(default=200, ge=1, le=1000)
 
     resolver: str = Field(default="", description="HOST or HOST:PORT of a DNS resolver; empty: no domain is looked up")

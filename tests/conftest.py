@@ -24,6 +24,12 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long and how the chaos test rages."""
+    parser.addoption("--chaos-minutes", default=os.environ.get("CHAOS_MINUTES", "0.4"), help="of blows, per engine")
+    parser.addoption("--chaos-seed", default=os.environ.get("CHAOS_SEED", "1"), help="of blows and mishaps")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test states what it claims: one without a docstring is refused."""
     for item in items:

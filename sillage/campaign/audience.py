@@ -16,6 +16,7 @@ from sillage.campaign.behaviour import Behaviour
 from sillage.domain import segment as s
 from sillage.domain.eligibility import DOMAIN, INSTALLATION, left_out_sql
 from sillage.domain.ids import AccountId, ContactId
+from sillage.domain.local_time import FIELD
 from sillage.domain.segment_sql import Query, Today, compile_segment, members_of
 from sillage.errors import BadInput
 from sillage.lake import catalog
@@ -140,6 +141,17 @@ class Audience:
         marketing = kind == "marketing"
         params = [marketing, marketing, to_micros(now), *wanted.params, *unwanted.params]
         return self._con.execute(query, params).pl()
+
+    def places(self, people: pl.DataFrame) -> pl.DataFrame:
+        """Where people (column contact_id) are: contact_id (i64), timezone (str or null), country (str or null)."""
+        self._con.register("asked", people.select("contact_id").to_arrow())
+        found = self._con.execute(
+            "select id as contact_id, json_extract_string(custom, ?) as timezone, country"
+            " from contacts join asked on asked.contact_id = id",
+            [f"$.{FIELD}"],
+        ).pl()
+        self._con.unregister("asked")
+        return found.cast({"timezone": pl.String, "country": pl.String})
 
     def empty_fields(self, ids: pl.DataFrame, names: list[str]) -> dict[str, int]:
         """For each named merge field, how many of these contacts (column contact_id) have nothing in it."""

@@ -6,6 +6,12 @@ sender = { name = "Maison Sillage", email = "news@maison.example", reply_to = "h
 include = ["Everyone"]                   # names of segments
 exclude = []
 send_at = 2026-11-24T10:00:00Z           # left out: a draft
+local_time = false                       # true: at that hour where each contact lives (field timezone, else country)
+spread_hours = 0                         # first attempts evenly over so many hours
+per_hour = 20000                         # left out: no limit
+priority = "bulk"                        # or: automation, urgent (what transactional and service messages are)
+weight = 1                               # 1 to 100: its part of a provider's room beside others of its priority
+late_after_hours = 6                     # how late it may leave without asking
 
 [[variants]]
 name = "A"
@@ -30,7 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sillage.campaign.prepare import compile_for
 from sillage.content.message import Source
-from sillage.domain.campaign import MessageKind, SourceKind
+from sillage.domain.campaign import MessageKind, Priority, SourceKind, priority_of
 from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import CampaignId
 from sillage.errors import BadInput, NotFound
@@ -86,6 +92,12 @@ class CampaignSpec(_Spec):
     send_at: datetime | None = None
     retry_for_hours: Annotated[float, Field(ge=0, le=72)] = 24
     in_doubt: InDoubtPolicy = InDoubtPolicy.HOLD
+    priority: Priority | None = None
+    weight: Annotated[int, Field(ge=1, le=100)] = 1
+    per_hour: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    spread_hours: Annotated[float, Field(ge=0, le=720)] = 0
+    local_time: bool = False
+    late_after_hours: Annotated[float, Field(gt=0, le=720)] = 6
     variants: Annotated[list[VariantSpec], Field(min_length=1, max_length=5)]
 
 
@@ -190,5 +202,11 @@ def create_campaign(
         send_at=send_at.astimezone(UTC) if send_at else None,
         retry_for_s=round(spec.retry_for_hours * 3600),
         in_doubt=spec.in_doubt,
+        priority=priority_of(spec.kind, spec.priority),
+        weight=spec.weight,
+        per_hour=spec.per_hour,
+        spread_s=round(spec.spread_hours * 3600),
+        is_local_time=spec.local_time,
+        late_after_s=max(1, round(spec.late_after_hours * 3600)),
     )
     return campaigns.create(conn, account.id, draft, now=now)

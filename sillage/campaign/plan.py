@@ -14,15 +14,16 @@ import sqlalchemy as sa
 
 from sillage.campaign.audience import Audience, audience_of
 from sillage.campaign.prepare import prepare
+from sillage.campaign.timing import due_times
 from sillage.content.message import Compiled
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import BadInput, Refused
 from sillage.lake.event import Event, EventType, event_id
 from sillage.settings import Settings
-from sillage.store import campaigns, outbox, segments
+from sillage.store import accounts, campaigns, outbox, segments
 from sillage.store.campaigns import Campaign, Variant
-from sillage.store.columns import to_micros
+from sillage.store.columns import from_micros
 from sillage.store.database import Store
 
 CHUNK_SECONDS = 0.05
@@ -71,6 +72,7 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
     now = settings.clock.now()
     with store.read() as conn:
         campaign = campaigns.get(conn, account_id, campaign_id)
+        account = accounts.by_id(conn, account_id)
         variants = campaigns.variants_of(conn, account_id, campaign_id)
         compiled = {v.name: prepare(conn, settings, campaign, v) for v in variants}
         trees: dict[int, object] = {s.id: s.tree for s in segments.listed(conn, account_id)}
@@ -85,6 +87,8 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
             why = ", ".join(f"{n:,} {reason}" for reason, n in sorted(left_out.items())) or "its segments are empty"
             raise BadInput(f"campaign {campaign.name!r} has nobody to mail: {why}", code="no_recipient")
         _refuse_empty_fields(audience, people, variants, compiled)
+        places = audience.places(people) if campaign.is_local_time else None
+    people = people.with_columns(due_times(campaign, account.timezone, people, places, now))
     with store.read() as conn:
         written = campaigns.planned_contacts(conn, account_id, campaign_id)
     missing = people.filter(~pl.col("contact_id").is_in(written)) if written else people
@@ -93,7 +97,7 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
         total = campaigns.balance(conn, account_id, campaign_id).audience
         campaigns.move(
             conn, account_id, campaign_id, to=S.PLANNED, only_from=(S.PLANNING,), audience=total, left_out=left_out,
-            planned_at=now,
+            planned_at=now, starts_at=from_micros(int(people["due"].min())),  # type: ignore[arg-type]
         )  # fmt: skip
     names = {v.id: v.name for v in variants}
     counted = {names[v]: n for v, n in people.group_by("variant_id").len().iter_rows()}
@@ -151,27 +155,26 @@ values ({p}, {p}, {p}, {p}, {p}, 'due', {p}) on conflict do nothing
 
 def _write_rows(store: Store, campaign: Campaign, people: pl.DataFrame, now: datetime, progress: Progress) -> None:
     done, size = 0, FIRST_CHUNK
-    due = to_micros(campaign.send_at or now)
     while done < people.height:
         chunk = people.slice(done, size)
         started = time.monotonic()
         with store.write() as conn:
-            _write_chunk(conn, campaign, chunk, due, now)
+            _write_chunk(conn, campaign, chunk, now)
         took = time.monotonic() - started
         done += chunk.height
         progress(done, people.height)
         size = max(200, min(50_000, int(size * CHUNK_SECONDS / max(took, 0.001))))
 
 
-def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, due: int, now: datetime) -> None:
+def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, now: datetime) -> None:
     planning = conn.exec_driver_sql(
         _sql(conn, "select 1 from campaigns where id = {p} and state = 'planning'"), (campaign.id,)
     ).first()
     if planning is None:
         raise Refused(f"campaign {campaign.name!r} was planned or cancelled by somebody else meanwhile")
-    rows = list(chunk.select("contact_id", "variant_id", "provider").iter_rows())
+    rows = list(chunk.select("contact_id", "variant_id", "provider", "due").iter_rows())
     conn.exec_driver_sql(
-        _sql(conn, _INSERT), [(campaign.id, contact, campaign.account_id, v, p, due) for contact, v, p in rows]
+        _sql(conn, _INSERT), [(campaign.id, contact, campaign.account_id, v, p, due) for contact, v, p, due in rows]
     )
     outbox.record(
         conn,
@@ -188,7 +191,7 @@ def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, d
                 occurred_at=now,
                 recorded_at=now,
             )
-            for contact, variant, provider in rows
+            for contact, variant, provider, _ in rows
         ),
     )
 

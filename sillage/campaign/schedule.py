@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.campaign import MessageKind
 from sillage.domain.ids import AccountId, CampaignId
+from sillage.domain.local_time import earliest, zone_named
 from sillage.errors import Refused
-from sillage.store import accounts, campaigns, incidents
+from sillage.store import accounts, campaigns, deliveries, incidents
 
 _RUNNING = (S.SENDING, S.WAITING)
 
@@ -32,7 +34,9 @@ def schedule(
     at = send_at or campaign.send_at
     if at is None:
         raise Refused(f"campaign {campaign.name!r} has no time; give one with --at")
-    campaigns.move(conn, account_id, campaign_id, to=S.SCHEDULED, only_from=(S.DRAFT, S.HELD), send_at=at)
+    home = zone_named(account.timezone) or ZoneInfo("UTC")
+    starts_at = earliest(at, home) if campaign.is_local_time else at
+    campaigns.move(conn, account_id, campaign_id, to=S.SCHEDULED, only_from=(S.DRAFT,), send_at=at, starts_at=starts_at)
     return at
 
 
@@ -50,12 +54,30 @@ def pause(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *
 def resume(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None) -> None:
     """Go on exactly where it stopped. What stopped it by itself does not stop it again: only what comes after `now`.
 
-    Raises: Refused where it is not paused.
+    One that was held because its time had passed leaves after all.
+
+    Raises: Refused where it is neither paused nor held.
     """
     incidents.end(conn, account_id, campaign_id, provider=None, how="resumed", now=now or datetime.now(UTC))
     campaigns.move(
-        conn, account_id, campaign_id, to=S.SENDING, only_from=(S.PAUSED,), pause_reason=None, resume_to=None
+        conn, account_id, campaign_id, to=S.SENDING, only_from=(S.PAUSED, S.HELD), pause_reason=None, resume_to=None
     )
+
+
+def send_to_missing(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, doubtful: bool, now: datetime
+) -> int:
+    """Open a closed campaign again for those it has not reached: failed, put off until the deadline, and, if asked,
+    in doubt (who may get it twice, under one Message-ID). How many.
+
+    Raises: Refused where it is not closed, or nobody is missing.
+    """
+    campaigns.move(conn, account_id, campaign_id, to=S.SENDING, only_from=(S.CLOSED,), closed_at=None)
+    count = deliveries.open_missing(conn, account_id, campaign_id, doubtful=doubtful, now=now)
+    if not count:
+        held = campaigns.get(conn, account_id, campaign_id)
+        raise Refused(f"campaign {held.name!r} has reached everybody it could: nobody is missing")
+    return count
 
 
 def resume_slice(

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from sillage.domain import quota
 from sillage.domain.bounce_policy import BouncePolicy, Follow
 from sillage.domain.bounce_rules import BounceClass
+from sillage.errors import NotFound
 from sillage.settings import Settings
-from sillage.store import accounts, bounces, campaigns
+from sillage.store import accounts, bounces, campaigns, quotas
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
 
@@ -137,3 +139,51 @@ def bounce_policy(
     )
     done = "saved, and done to the list" if apply else "saved: it holds from now on" if save else "not saved"
     typer.echo(f"account {owner.slug}: {done}")
+
+
+@app.command()
+def frequency_cap(
+    *,
+    messages: Annotated[int, typer.Option(min=0, help="Marketing messages per contact at most; 0: no cap.")],
+    days: Annotated[int, typer.Option(help="In so many days.")] = 7,
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+) -> None:
+    """Cap how often a contact is mailed: who has got enough is skipped, with the reason in the books.
+
+    Example: sillage account frequency-cap --messages 3 --days 7
+    """
+    with open_store(Settings.load()).write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        accounts.set_frequency_cap(conn, owner.id, cap=messages or None, days=days)
+    typer.echo(
+        f"account {owner.slug}: at most {messages} messages per contact in {days} days" if messages
+        else f"account {owner.slug}: no frequency cap"
+    )  # fmt: skip
+
+
+@app.command()
+def warm_up(
+    domain: Annotated[str, typer.Argument(help="What follows @ in the sender's address.")],
+    *,
+    stop: Annotated[bool, typer.Option("--stop", help="Lift the caps before their time.")] = False,
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+) -> None:
+    """Warm up a new sending domain: marketing from it is capped by the day, a little more each (data/warmup.toml).
+
+    Example: sillage account warm-up news.maison.example
+    """
+    settings = Settings.load()
+    now = settings.clock.now()
+    with open_store(settings).write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        if stop:
+            if not quotas.end_warmup(conn, owner.id, domain, now=now):
+                raise NotFound(f"domain {domain!r} is not warming up")
+        else:
+            quotas.start_warmup(conn, owner.id, domain, day=quota.day_of(now))
+    plan = quota.warmup_plan()
+    typer.echo(
+        f"{domain}: no cap"
+        if stop
+        else f"{domain}: {plan[0]:,} messages today, over {len(plan)} days up to {plan[-1]:,}"
+    )

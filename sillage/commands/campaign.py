@@ -106,7 +106,7 @@ def pause(name: str, *, reason: str = "by hand", account: AccountOption = None) 
 
 @app.command()
 def resume(name: str, *, account: AccountOption = None) -> None:
-    """Go on with a paused campaign, exactly where it stopped.
+    """Go on with a paused campaign, exactly where it stopped; send one after all that was held for being late.
 
     Example: sillage campaign resume "November news"
     """
@@ -167,6 +167,24 @@ def _scores(name: str, account: str | None) -> dict[str, SpamScore]:
         sender = campaigns.sender(conn, owner.id, campaign.sender_id)
         versions = campaigns.variants_of(conn, owner.id, campaign.id)
     return {v.name: spam_test(settings, owner, sender, campaign.kind, v.source) for v in versions}
+
+
+@app.command(name="send-missing")
+def send_missing(
+    name: str,
+    *,
+    in_doubt: Annotated[bool, typer.Option(help="Also to those in doubt, who may get it twice.")] = False,
+    account: AccountOption = None,
+) -> None:
+    """Send a closed campaign to those it has not reached: failed, or put off until the deadline.
+
+    Example: sillage campaign send-missing "November news"
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        count = moves.send_to_missing(conn, owner.id, campaign.id, doubtful=in_doubt, now=settings.clock.now())
+    typer.echo(f"campaign {name!r} goes to {count:,} more")
 
 
 @app.command(name="list")

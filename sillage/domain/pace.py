@@ -1,7 +1,7 @@
 """How fast a mailbox provider is served: it slows us down at once and lets us come back slowly (AIMD). Pure.
 
-Rates are messages a second, times are seconds since 1970 by the wall: a clock that jumps moves one step early or late,
-and no more.
+Rates are messages a second, times are seconds since 1970 by the wall: a clock that jumps forward lets us come back
+too early, and the provider's next word slows us down again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 HALF = 0.5
 SLOWEST = 0.1
 """Messages a second that are left to a provider that slows us down again and again: one in ten seconds still asks."""
-HOLD_S = 5.0
-"""Answers to what was in flight when we slowed down come for some seconds: together they count once."""
-EASE_EVERY_S = 10.0
 STEPS_BACK = 20
-"""From a standstill back to what was wanted takes twenty steps of ten seconds: some three minutes."""
+"""From a standstill back to what was wanted takes twenty steps. Answers to what was in flight when we slowed down
+come for some time: those within half a step count once, together."""
 PUSH_BACK_REASONS = frozenset({"rate_limited"})
 HARMLESS_REASONS = frozenset({"greylisted"})
 
@@ -28,6 +26,13 @@ class Rate:
     connections: int
     per_connection: int
     per_second: float | None
+    recovery_s: float = 200.0
+    """Seconds that it takes to come back from a standstill after the provider slowed us down."""
+
+    @property
+    def step_s(self) -> float:
+        """Seconds without a complaint that make one step back up."""
+        return self.recovery_s / STEPS_BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def pushes_back(code: int | None, status: str | None, reason: str | None) -> boo
 
 def slowed(pace: Pace, rate: Rate, *, seen: float, now: float) -> Pace:
     """After a provider said "slower" while `seen` messages a second left: half of what went out, and half the lines."""
-    if pace.is_slowed and 0 <= now - pace.changed_at < HOLD_S:
+    if pace.is_slowed and 0 <= now - pace.changed_at < rate.step_s / 2:
         return pace
     known = [r for r in (pace.per_second, rate.per_second) if r is not None]
     before = min([*known, max(seen, SLOWEST)]) if known or seen > 0 else 1.0
@@ -68,7 +73,7 @@ def slowed(pace: Pace, rate: Rate, *, seen: float, now: float) -> Pace:
 
 
 def eased(pace: Pace, rate: Rate, *, now: float) -> Pace:
-    """One step back up where nobody complained for a while.
+    """Back up by a step for each while that nobody complained.
 
     Where no ceiling is set, it goes on to twice the rate at which it was slowed, before the limit falls.
     """
@@ -77,12 +82,13 @@ def eased(pace: Pace, rate: Rate, *, now: float) -> Pace:
     if now < pace.changed_at:
         # The clock was set back: without this, nothing would move until it has caught up.
         return replace(pace, changed_at=now)
-    if now - pace.changed_at < EASE_EVERY_S:
+    steps = int((now - pace.changed_at) / rate.step_s)
+    if steps < 1:
         return pace
     wanted = pace.wanted or SLOWEST
     top = rate.per_second if rate.per_second is not None else 2 * wanted
-    per_second = (pace.per_second or top) + max(SLOWEST, wanted / STEPS_BACK)
-    connections = (pace.connections or rate.connections) + 1
+    per_second = (pace.per_second or top) + steps * max(SLOWEST, wanted / STEPS_BACK)
+    connections = (pace.connections or rate.connections) + steps
     if per_second >= top and connections >= rate.connections:
         return Pace(changed_at=now)
     return Pace(now, min(connections, rate.connections), min(per_second, top), wanted)
@@ -92,7 +98,7 @@ def limit(pace: Pace, rate: Rate) -> Rate:
     """What may leave for a provider now, by all workers together."""
     per_second = min((r for r in (pace.per_second, rate.per_second) if r is not None), default=None)
     connections = min(rate.connections, pace.connections if pace.connections is not None else rate.connections)
-    return Rate(connections, rate.per_connection, per_second)
+    return Rate(connections, rate.per_connection, per_second, rate.recovery_s)
 
 
 def share(whole: Rate, others: Sequence[Rate], rank: int) -> Rate:

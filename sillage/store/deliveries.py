@@ -49,6 +49,8 @@ class Claimed:
     lapses_at: int | None
     open_tracking: str | None
     suppressed: str | None
+    due: int = 0
+    """When it was due, in microseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ _CLAIM = """
 select d.account_id, d.campaign_id, d.contact_id, d.variant_id, d.provider, d.attempt, d.first_attempt_at,
        c.email, c.custom, {fields},
        p.marketing, p.marketing_basis, p.lapses_at, p.open_tracking, s.reason,
-       i.channel is not null or j.domain is not null, g.domain is not null
+       i.channel is not null or j.domain is not null, g.domain is not null, d.due_at
 from deliveries d
 left join contacts c on c.id = d.contact_id and c.account_id = d.account_id
 left join consents p on p.contact_id = d.contact_id and p.channel = 'email'
@@ -131,6 +133,7 @@ def claim_due(
             r[last + 2],
             r[last + 3],
             strongest(bool(r[last + 5]), r[last + 4], bool(r[last + 6])),
+            r[last + 7],
         )
         for r in found
     ]
@@ -329,15 +332,18 @@ def resolve_doubt(conn: sa.Connection, outcome: Outcome) -> bool:
     The event is recorded either way, and resolves the doubt in the metrics.
     """
     d = deliveries.c
+    mine = (d.campaign_id == outcome.campaign_id, d.contact_id == outcome.contact_id)
+    outbox.record(conn, outcome.events)
+    # The campaign is locked first, as by whoever closes it: its balance sheet must count this row once.
+    over = sa.select(campaigns.c.account_id, campaigns.c.closed_at).where(campaigns.c.id == outcome.campaign_id)
+    campaign = conn.execute(over.with_for_update()).first()
+    was = conn.execute(sa.select(d.state).where(*mine)).scalar()
     done = conn.execute(
         deliveries.update()
-        .where(
-            d.campaign_id == outcome.campaign_id,
-            d.contact_id == outcome.contact_id,
-            d.state.in_(("in_doubt", "due")),
-            d.attempt == outcome.attempt,
-        )
+        .where(*mine, d.state.in_(("in_doubt", "due")), d.attempt == outcome.attempt)
         .values(state=DeliveryState.ACCEPTED, reason=None)
     )
-    outbox.record(conn, outcome.events)
+    if done.rowcount == 1 and campaign is not None and campaign.closed_at is not None and was is not None:
+        moved = {DeliveryState.ACCEPTED.value: 1, str(was): -1}
+        _add_to_tally(conn, AccountId(campaign.account_id), outcome.campaign_id, moved)
     return done.rowcount == 1

@@ -29,13 +29,15 @@ class Feedback:
 def load(conn: sa.Connection, *, channel: str) -> dict[str, Rate]:
     """The ceilings, by provider; `*` is for those that have none of their own."""
     rows = conn.execute(sa.select(provider_rates).where(provider_rates.c.channel == channel)).all()
-    return {EVERYBODY: DEFAULT, **{r.provider: Rate(r.connections, r.per_connection, r.per_second) for r in rows}}
+    own = {r.provider: Rate(r.connections, r.per_connection, r.per_second, r.recovery_s) for r in rows}
+    return {EVERYBODY: DEFAULT, **own}
 
 
 def set_rate(conn: sa.Connection, provider: str, rate: Rate, *, channel: str) -> None:
     """Set the ceiling of a provider, or of all that have none of their own (`*`)."""
     values = {
         "connections": rate.connections, "per_connection": rate.per_connection, "per_second": rate.per_second,
+        "recovery_s": rate.recovery_s,
     }  # fmt: skip
     _upsert(conn, provider_rates, {"provider": provider, "channel": channel}, values)
 

@@ -559,6 +559,7 @@ provider_rates = sa.Table(
     sa.Column("connections", sa.Integer, nullable=False),
     sa.Column("per_connection", sa.Integer, nullable=False),
     sa.Column("per_second", sa.Float),
+    sa.Column("recovery_s", sa.Float, nullable=False, server_default="200"),
     one_of("channel", Channel),
     comment="What a mailbox provider is given at most, shared by all workers. Row `*` is the default.",
 )
