@@ -47,9 +47,7 @@ def pause(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *
     )
 
 
-def resume(
-    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None
-) -> None:
+def resume(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None) -> None:
     """Go on exactly where it stopped. What stopped it by itself does not stop it again: only what comes after `now`.
 
     Raises: Refused where it is not paused.
@@ -73,9 +71,7 @@ def resume_slice(
     incidents.end(conn, account_id, campaign_id, provider=provider, how="resumed", now=now)
 
 
-def cancel(
-    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None
-) -> None:
+def cancel(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, now: datetime | None = None) -> None:
     """Send nothing more; who has not got it yet is skipped by the worker, as cancelled.
 
     Raises: Refused where it is closed already.

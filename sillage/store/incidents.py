@@ -97,9 +97,7 @@ def pause_slice(
     if conn.execute(held).first():
         return False
     conn.execute(
-        paused_slices.insert().values(
-            account_id=account_id, campaign_id=campaign_id, provider=provider, why=why, at=at
-        )
+        paused_slices.insert().values(account_id=account_id, campaign_id=campaign_id, provider=provider, why=why, at=at)
     )
     return True
 
