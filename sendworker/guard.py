@@ -78,7 +78,7 @@ def _beat(name: str, act: Callable[[], object], every_s: float, stop: threading.
             pass  # nothing is built yet: there is nothing to look at
         except SillageError as exc:
             if time.monotonic() >= quiet_until:
-                log.warning(f"{name}.waiting", why=str(exc)[:300])
+                log.warning("guard.waiting", part=name, why=str(exc)[:300])
                 quiet_until = time.monotonic() + 30.0
             stop.wait(WAIT_AFTER_ERROR_S)
         stop.wait(max(0.0, every_s - (time.monotonic() - started)))

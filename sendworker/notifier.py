@@ -18,6 +18,7 @@ import structlog
 from sendworker import webhook
 from sendworker.smtp import Connection
 from sillage.alarm import words
+from sillage.alarm.address import webhook_key
 from sillage.errors import PermanentError, Refused, SillageError, TransientError
 from sillage.settings import Settings, Transport
 from sillage.store import accounts, alerts, campaigns
@@ -43,6 +44,7 @@ class Notifier:
         Raises: TransientError where ops does not answer.
         """
         now, taken = self._settings.clock.now(), 0
+        error: str | None
         with self._store.read() as conn:
             due = alerts.due_notices(conn, now=now)
         for notice in due:
@@ -74,7 +76,7 @@ class Notifier:
                 targets.webhook_url,
                 {"account": account.slug, "alert": notice.alert_key, "change": notice.change, **notice.facts},
                 delivery=delivery,
-                key_text=webhook.key(self._settings.secret.get_secret_value(), targets.webhook_nonce),
+                key_text=webhook_key(self._settings, targets.webhook_nonce),
                 timestamp=int(now.timestamp()),
                 may_be_private=self._settings.webhooks_may_be_private,
             )
