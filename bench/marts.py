@@ -119,7 +119,7 @@ def looks(settings: Settings, count: int) -> dict[str, Any]:
     }
     for name, rank in (("live_100k", MIDDLE), ("live_1m", LARGE)):
         found[name] = {"recipients": recipients(rank)} | {
-            query: round(statistics.median(_timed(lambda s=sql: reader.query(s, [account.id, rank]), count)), 1)
+            query: round(statistics.median(_timed(lambda s=sql, r=rank: reader.query(s, [account.id, r]), count)), 1)
             for query, sql in queries.LIVE.items()
         }
     reader.close()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import sqlalchemy as sa
 import streamlit as st
 
+from dashboards import terms
 from dashboards.progress import handed_over
 from dashboards.shell import Desk
 from dashboards.words import plain
 from sillage.campaign import schedule as moves
 from sillage.domain.campaign import CampaignState as S
 from sillage.store.campaigns import Balance, Campaign
+from sillage.store.incidents import PausedSlice
 
 MAY_PAUSE = (S.SENDING, S.WAITING)
 MAY_CANCEL = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
@@ -34,7 +37,7 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
                                  name=plain(campaign.name)))  # fmt: skip
                 if st.button(words.n("Send to %(count)s person", "Send to %(count)s people", left),
                              key=f"resume-{key}", type="primary"):  # fmt: skip
-                    _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id))
+                    _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id, now=desk.now()))
         if (
             campaign.state is S.DRAFT
             and campaign.send_at is None
@@ -51,7 +54,26 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
             with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
                 st.write(_cancel_question(desk, campaign, balance, left))
                 if st.button(words.t("Cancel it for good"), key=f"cancel-{key}", type="primary"):
-                    _move(desk, lambda conn: moves.cancel(conn, desk.account_id, campaign.id))
+                    _move(desk, lambda conn: moves.cancel(conn, desk.account_id, campaign.id, now=desk.now()))
+
+
+def slices(desk: Desk, campaign: Campaign, paused: list[PausedSlice]) -> None:
+    """Parts of a campaign that are paused at one provider, each with why and the way on."""
+    words = desk.words
+    for part in paused:
+        provider = terms.term(words, terms.PROVIDERS, part.provider)
+        st.warning(
+            words.t("Paused at %(provider)s since %(moment)s: %(why)s.", provider=provider,
+                    moment=words.minute(part.at), why=plain(part.why)),
+            icon=":material/pause_circle:",
+        )  # fmt: skip
+        label = words.t("Resume at %(provider)s", provider=provider)
+        if st.button(label, icon=":material/play_arrow:", key=f"resume-slice-{campaign.id}-{part.provider}"):
+            _move(desk, partial(_resume_slice, desk, campaign, part.provider))
+
+
+def _resume_slice(desk: Desk, campaign: Campaign, provider: str, conn: sa.Connection) -> None:
+    moves.resume_slice(conn, desk.account_id, campaign.id, provider, now=desk.now())
 
 
 def _cancel_question(desk: Desk, campaign: Campaign, balance: Balance, left: int) -> str:

@@ -20,8 +20,9 @@ from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
-from sillage.store import campaigns, segments
+from sillage.store import campaigns, incidents, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
+from sillage.store.incidents import PausedSlice
 from sillage.store.targets import target_of
 
 # Live parts beat once a second. An answer that took 0.3 s must be gone by the next beat all the same, or each second
@@ -73,6 +74,7 @@ class Report:
     balance: Balance
     figures: Row | None
     alerts: list[Row]
+    paused: list[PausedSlice]
     took_s: float
 
     @property
@@ -104,10 +106,8 @@ _COUNTS = (
     "measurable", "human_open", "human_click", "human_reaction", "machine_open", "machine_click", "bounced",
     "permanent", "unsubscribed", "reporting", "complained", "anonymous_open", "anonymous_click",
 )  # fmt: skip
-_FIGURES = ", ".join(
-    ("account_id", "campaign_id", *(f"{name}_count" for name in _COUNTS))
-    + tuple(f"{name}_rate{part}" for name in _RATES for part in ("", "_low", "_high"))
-)
+_RATE_COLUMNS = tuple(f"{name}_rate{part}" for name in _RATES for part in ("", "_low", "_high"))
+_FIGURES = ", ".join(("account_id", "campaign_id", *(f"{name}_count" for name in _COUNTS), *_RATE_COLUMNS))
 
 
 def _ask(desk: Desk, sql: str, *params: object) -> list[Row]:
@@ -284,10 +284,11 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
     with desk.store.read() as conn:
         campaign = campaigns.get(conn, desk.account_id, campaign_id)
         balance = campaigns.balance(conn, desk.account_id, campaign_id)
+        paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
     whole = _ask(desk, _WHOLE, campaign_id)
     mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
     figures = whole[0] if whole else None
-    return Report(now, campaign, balance, figures, mine, time.monotonic() - started)
+    return Report(now, campaign, balance, figures, mine, paused, time.monotonic() - started)
 
 
 @_cached(DETAILS_S, waits=False)

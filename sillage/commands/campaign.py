@@ -105,15 +105,26 @@ def pause(name: str, *, reason: str = "by hand", account: AccountOption = None) 
 
 
 @app.command()
-def resume(name: str, *, account: AccountOption = None) -> None:
-    """Go on with a paused campaign, exactly where it stopped; send one after all that was held for being late.
+def resume(
+    name: str,
+    *,
+    provider: Annotated[str | None, typer.Option(help="Only its part at this mailbox provider.")] = None,
+    account: AccountOption = None,
+) -> None:
+    """Go on with a paused campaign, or its part at one provider, exactly where it stopped; one that was held as late leaves.
 
-    Example: sillage campaign resume "November news"
+    What stopped it by itself does not stop it again; what comes after now is judged anew.
+
+    Example: sillage campaign resume "November news" --provider orange
     """
     settings = Settings.load()
+    now = settings.clock.now()
     with open_store(settings).write() as conn:
         owner, campaign = _find(conn, account, name)
-        moves.resume(conn, owner.id, campaign.id)
+        if provider is None:
+            moves.resume(conn, owner.id, campaign.id, now=now)
+        else:
+            moves.resume_slice(conn, owner.id, campaign.id, provider, now=now)
     typer.echo(f"campaign {name!r} goes on")
 
 
@@ -126,7 +137,7 @@ def cancel(name: str, *, account: AccountOption = None) -> None:
     settings = Settings.load()
     with open_store(settings).write() as conn:
         owner, campaign = _find(conn, account, name)
-        moves.cancel(conn, owner.id, campaign.id)
+        moves.cancel(conn, owner.id, campaign.id, now=settings.clock.now())
     typer.echo(f"campaign {name!r} is cancelled")
 
 

@@ -162,9 +162,8 @@ def _fingerprint() -> str:
     """Of all that decides what the tables look like."""
     digest = hashlib.blake2b(digest_size=16)
     # What providers report stands in counts that are kept; the thresholds do not.
-    paths = [
-        path for shape in ("models/**/*", "macros/**/*", "dbt_project.yml") for path in sorted(PROJECT.glob(shape))
-    ]
+    shapes = ("models/**/*", "macros/**/*", "dbt_project.yml")
+    paths = [path for shape in shapes for path in sorted(PROJECT.glob(shape))]
     for path in [*paths, ROOT / "data" / "providers.toml"]:
         if path.is_file():
             digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())

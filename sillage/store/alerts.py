@@ -111,7 +111,7 @@ def targets(conn: sa.Connection, account_id: AccountId) -> Targets:
     """Where an account is told."""
     t = alert_targets.c
     row = conn.execute(sa.select(t.email, t.webhook_url, t.webhook_nonce).where(t.account_id == account_id)).first()
-    return Targets(*row) if row else Targets()
+    return Targets(row.email, row.webhook_url, row.webhook_nonce) if row else Targets()
 
 
 def set_targets(

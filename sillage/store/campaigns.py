@@ -14,7 +14,7 @@ from sillage.domain.campaign import CampaignState, MessageKind, Priority, Source
 from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import AccountId, CampaignId, SegmentId, VariantId
 from sillage.errors import BadInput, NotFound, Refused
-from sillage.store.tables import campaigns, deliveries, links, senders, tallies, variants
+from sillage.store.tables import campaigns, deliveries, links, paused_slices, senders, tallies, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +401,30 @@ def hold_late(conn: sa.Connection, *, unseen_since: datetime, now: datetime) -> 
         reason = f"nothing was sending for {gap / 3600:.1f} hours"
         conn.execute(campaigns.update().where(*late).values(state=CampaignState.HELD, pause_reason=reason))
     return found
+
+
+def oldest_due(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> datetime | None:
+    """The earliest due time among the rows that wait at providers that are not paused."""
+    d = deliveries.c
+    paused = sa.select(paused_slices.c.provider).where(paused_slices.c.campaign_id == campaign_id)
+    query = sa.select(sa.func.min(d.due_at)).where(
+        d.account_id == account_id,
+        d.campaign_id == campaign_id,
+        d.state == sa.literal_column("'due'"),
+        d.provider.not_in(paused),
+    )
+    found: datetime | None = conn.execute(query).scalar()
+    return found
+
+
+def active_since(conn: sa.Connection, account_id: AccountId, moment: datetime) -> list[CampaignId]:
+    """Campaigns of an account that left or may have sent since a moment."""
+    query = sa.select(campaigns.c.id).where(
+        campaigns.c.account_id == account_id,
+        campaigns.c.started_at.is_not(None),
+        sa.or_(campaigns.c.closed_at.is_(None), campaigns.c.closed_at >= moment),
+    )
+    return [CampaignId(row.id) for row in conn.execute(query.order_by(campaigns.c.id))]
 
 
 def with_rows(conn: sa.Connection, *, states: tuple[CampaignState, ...]) -> list[tuple[AccountId, CampaignId]]:

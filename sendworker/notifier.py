@@ -1,0 +1,113 @@
+"""Tells each change of an alert once: by mail through the account's sender, and by signed webhook.
+
+A change is one row per target, written with the change itself; it is tried again with growing pauses until it is
+taken or a day has passed. Message-ID and `Sillage-Delivery` are of the change, so that what was taken by a server
+whose answer got lost can be told from a second change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
+
+import structlog
+
+from sendworker import webhook
+from sendworker.smtp import Connection
+from sillage.alarm import words
+from sillage.alarm.address import webhook_key
+from sillage.errors import PermanentError, Refused, SillageError, TransientError
+from sillage.settings import Settings, Transport
+from sillage.store import accounts, alerts, campaigns
+from sillage.store.alerts import Notice
+from sillage.store.database import Store
+
+WAITS_S = (10, 60, 300, 1800, 3600)
+GIVE_UP_AFTER = 24
+
+log = structlog.get_logger()
+
+
+class Notifier:
+    """Sends what is due, one after the other."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+
+    def tell(self) -> int:
+        """Tell what is due now; how many were taken.
+
+        Raises: TransientError where ops does not answer.
+        """
+        now, taken = self._settings.clock.now(), 0
+        error: str | None
+        with self._store.read() as conn:
+            due = alerts.due_notices(conn, now=now)
+        for notice in due:
+            try:
+                self._send(notice, now)
+            except (SillageError, OSError) as exc:
+                is_over = isinstance(exc, PermanentError) or notice.attempt + 1 >= GIVE_UP_AFTER
+                wait = timedelta(seconds=WAITS_S[min(notice.attempt, len(WAITS_S) - 1)])
+                state, due_at, error = "failed" if is_over else "due", now + wait, str(exc)[:500]
+                log.warning("alert.not_told", notice_id=notice.id, target=notice.target, state=state, why=error)
+            else:
+                state, due_at, error = "sent", now, None
+                taken += 1
+                log.info("alert.told", notice_id=notice.id, target=notice.target, change=notice.change)
+            with self._store.write() as conn:
+                alerts.settle_notice(conn, notice, state=state, due_at=due_at, error=error)
+        return taken
+
+    def _send(self, notice: Notice, now: datetime) -> None:
+        with self._store.read() as conn:
+            account = accounts.by_id(conn, notice.account_id)
+            targets = alerts.targets(conn, notice.account_id)
+            senders = [s for s in campaigns.senders_of(conn, notice.account_id) if s.verified_at is not None]
+        delivery = f"{notice.alert_key}-{notice.change}"
+        if notice.target == "webhook":
+            if not targets.webhook_url or not targets.webhook_nonce:
+                raise Refused("the account has no webhook any more")
+            webhook.post(
+                targets.webhook_url,
+                {"account": account.slug, "alert": notice.alert_key, "change": notice.change, **notice.facts},
+                delivery=delivery,
+                key_text=webhook_key(self._settings, targets.webhook_nonce),
+                timestamp=int(now.timestamp()),
+                may_be_private=self._settings.webhooks_may_be_private,
+            )
+            return
+        if not targets.email:
+            raise Refused("the account has no alert address any more")
+        if not senders:
+            raise Refused("the account has no verified sender to write from")
+        sender, facts = senders[0], notice.facts
+        message = EmailMessage(policy=SMTP)
+        message["From"] = formataddr((sender.name, sender.email))
+        message["To"] = targets.email
+        message["Subject"] = words.subject(facts, locale=account.locale, account=account.name)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = f"<alert-{delivery}@{self._settings.bounce_domain}>"
+        # RFC 3834: nobody's holiday answers it.
+        message["Auto-Submitted"] = "auto-generated"
+        url = f"http://{self._settings.host}:{self._settings.dashboards_port}/deliverability?account={account.slug}"
+        message.set_content(words.body(facts, locale=account.locale, account=account.name, url=url))
+        asyncio.run(self._mail(f"alerts@{self._settings.bounce_domain}", targets.email, bytes(message)))
+
+    async def _mail(self, sender: str, recipient: str, message: bytes) -> None:
+        is_relay = self._settings.transport is Transport.RELAY
+        host = self._settings.relay_host if is_relay else self._settings.host
+        port = self._settings.relay_port if is_relay else self._settings.postoffice_port
+        connection = await Connection.open(host, port, helo=self._settings.bounce_domain)
+        try:
+            reply = await connection.send(sender, recipient, message)
+        finally:
+            await connection.quit()
+        if reply.is_positive:
+            return
+        said = f"{reply.code} {reply.text}"
+        raise TransientError(said) if reply.is_transient else Refused(said)

@@ -1,0 +1,1 @@
+"""Alerts: what stands, what of it acts, and how it is told."""
