@@ -147,7 +147,7 @@ class Collector:
             else:
                 self._read(stream, seq, body, batch)
         batch.taken.append((source, [seq for seq, _ in rows]))
-        return len(rows) == self._batch
+        return len(rows) >= self._batch
 
     @staticmethod
     def _read(stream: str, seq: int, body: bytes, batch: _Batch) -> None:
