@@ -59,6 +59,8 @@ class Tracker:
         self._pages = Pages(settings, self.store, self.journal, self.targets, self.wishes).app
         self._chores: list[asyncio.Task[None]] = []
         self._slow: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._moment, self._written = -1.0, b""
         self.answers = Answers()
         self._listener: Listener | None = None
         self.port = 0
@@ -111,7 +113,7 @@ class Tracker:
             exchange.send(self.answers.plain(405, b"method not allowed"))
             return
         path = exchange.path
-        recipient = self._key.read(path[_TOKEN].decode("latin-1"))
+        recipient = self._key.read(path[_TOKEN])
         if recipient is None or not _is_whole(path, act, recipient):
             self._not_found(exchange)
             return
@@ -141,7 +143,7 @@ class Tracker:
             exchange.send(answer)
             return
         seen = self._visitors.see(act, exchange.method, exchange.peer, exchange.headers)
-        facts = _facts(act, recipient, target, link, self._clock.now().isoformat().encode()) + seen.verdict
+        facts = _facts(act, recipient, target, link, self._now()) + seen.verdict
         if recipient.contact_id != NOBODY:
             facts += seen.ip if target.keeps_ip else b""
             facts += seen.agent if target.keeps_agent else b""
@@ -149,12 +151,19 @@ class Tracker:
             facts += b',"via":"hygiene"'
         self.journal.note(facts, lambda _durable: exchange.send(answer))
 
+    def _now(self) -> bytes:
+        """Business time in ISO 8601; what comes in one turn of the loop came at one moment."""
+        moment = self._loop.time()
+        if moment != self._moment:
+            self._moment, self._written = moment, self._clock.now().isoformat().encode()
+        return self._written
+
     def _not_found(self, exchange: Exchange) -> None:
         exchange.send(self.answers.plain(404, b"not found", has_body=exchange.method != b"HEAD"))
 
     def _later(self, exchange: Exchange, answering: Coroutine[Any, Any, None]) -> None:
         """Answer in a task of its own."""
-        task = asyncio.get_running_loop().create_task(self._see_through(exchange, answering))
+        task = self._loop.create_task(self._see_through(exchange, answering))
         self._slow.add(task)
         task.add_done_callback(self._slow.discard)
 

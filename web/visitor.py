@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -44,12 +44,15 @@ class Visitors:
         self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(p, strict=False) for p in trusted_proxies)
         self._rules = rules
         self.verdict = lru_cache(_CACHED)(self._verdict)
-        self._seen = lru_cache(_CACHED_SEEN)(self._look_closely)
+        # One for each act: an enumeration's hash is computed in Python, and would cost more than all the rest.
+        self._seen_opening = lru_cache(_CACHED_SEEN)(partial(self._look_closely, Act.OPEN))
+        self._seen_clicking = lru_cache(_CACHED_SEEN)(partial(self._look_closely, Act.CLICK))
         self._is_trusted = lru_cache(_CACHED)(self._look_up_trust)
 
     def see(self, act: Act, method: bytes, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Seen:
         """What an event says of who asked. Remembered by the fields that count, most of which come often."""
-        return self._seen(act, method, peer, tuple([field for field in headers if field[0] in _TELLING]))
+        seen = self._seen_clicking if act is Act.CLICK else self._seen_opening
+        return seen(method, peer, tuple([field for field in headers if field[0] in _TELLING]))
 
     def _look_closely(self, act: Act, method: bytes, peer: str, headers: tuple[tuple[bytes, bytes], ...]) -> Seen:
         visitor = self.read(method.decode("latin-1"), peer, headers)

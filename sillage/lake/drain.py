@@ -20,10 +20,12 @@ import sqlalchemy as sa
 import structlog
 
 from sillage.domain.ids import AccountId, ContactId
+from sillage.domain.judge import current_rules
 from sillage.errors import TransientError
 from sillage.lake import catalog, maintenance, schema
 from sillage.lake.event import Event, decode
 from sillage.lake.gate import HygieneOpen, needs_consent, pass_through
+from sillage.lake.rejudge import Rejudge
 from sillage.lake.rows import Entry, events_table, misfit, personal_table
 from sillage.lake.sources import Journal, OpsOutbox, Source, journals
 from sillage.settings import Settings
@@ -90,6 +92,7 @@ class Collector:
         self._ops = OpsOutbox(store)
         self._held: dict[str, set[int]] = {}
         self._con, self._next_seq = _writer(settings)
+        self._rejudge = self._watch()
         self.upkeep = maintenance.Upkeep(self._con)
 
     def drain(self) -> Drained:
@@ -101,6 +104,7 @@ class Collector:
         batch = _Batch()
         for source in self._sources():
             done.is_full |= self._take(source, batch, done)
+        batch.entries += self._rejudge.take(batch.entries)
         self._ask_consent(batch, done)
         self._note_hygiene(batch.hygiene)
         if batch.entries or batch.refused:
@@ -116,11 +120,15 @@ class Collector:
         self._con.close()
         self._held.clear()
         self._con, self._next_seq = _writer(self._settings)
+        self._rejudge = self._watch()
         self.upkeep.con = self._con
 
     def close(self) -> None:
         """Give the connection back."""
         self._con.close()
+
+    def _watch(self) -> Rejudge:
+        return Rejudge(self._con, current_rules(), self._settings.clock, last_seq=self._next_seq - 1)
 
     def _sources(self) -> list[Source]:
         return [self._ops, *journals(self._settings.journal_dir)]
