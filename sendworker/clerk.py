@@ -5,9 +5,6 @@ A mail whose fate is unknown counts as sent: nobody gets two a day, and who got 
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,10 +12,9 @@ import sqlalchemy as sa
 import structlog
 
 from sendworker import session
-from sendworker.reply import Reply, SessionError
-from sendworker.routes import NoRouteError, Router
+from sendworker.handover import Fate, hand_over
+from sendworker.routes import Router
 from sendworker.session import Loss
-from sendworker.smtp import Connection, Hop
 from sillage.content.confirmation import Confirmation, render
 from sillage.domain.campaign import MessageKind
 from sillage.domain.contact import EmailAddress
@@ -131,27 +127,30 @@ class Clerk:
     async def send(self, letters: list[Letter], router: Router) -> list[Settled]:
         """Send some letters, all that go one way over one connection; what could not be tried comes again."""
         outcomes: list[Settled] = []
-        by_pool: dict[str, list[Letter]] = {}
+        ready: list[session.Letter] = []
         for one in letters:
             if one.mail is None:
                 outcomes.append(Settled(one.signup.id, SignupState.FAILED, one.reason))
-            else:
-                by_pool.setdefault(router.pool_of(one.mail.to), []).append(one)
-        for pool, mine in by_pool.items():
-            outcomes += await self._send_pool(pool, mine, router)
-        return outcomes
+                continue
+            try:
+                ready.append(session.Letter(self._return_path, one.mail.to, render(one.mail), tag=one))
+            except ValueError as exc:
+                # An address that the mail's headers can't hold: it is put aside, the others go on.
+                log.warning("confirmation.not_rendered", signup_id=one.signup.id, why=type(exc).__name__)
+                outcomes.append(Settled(one.signup.id, SignupState.FAILED, "not_rendered"))
+        return outcomes + [self._settled(letter.tag, fate) for letter, fate in await hand_over(ready, router)]
 
-    async def _send_pool(self, pool: str, letters: list[Letter], router: Router) -> list[Settled]:
-        walk = _Round(letters, self._return_path, self._later)
-        try:
-            for hop in await router.hops(pool):
-                if await walk.over(hop, router):
-                    break
-        except NoRouteError as exc:
-            walk.refuse_all(exc.reply)
-        except SessionError as exc:
-            log.info("confirmation.no_route", why=str(exc))
-        return walk.done()
+    def _settled(self, letter: Letter, fate: Fate) -> Settled:
+        number = letter.signup.id
+        if fate is Loss.IN_DOUBT:
+            return Settled(number, SignupState.MAILED, "in_doubt")
+        if isinstance(fate, Loss):
+            return self._later(letter, "no_route")
+        log.info("confirmation.answered", signup_id=number, code=fate.code)
+        if fate.is_positive:
+            return Settled(number, SignupState.MAILED)
+        said = f"{fate.code} {fate.status or ''}".strip()
+        return self._later(letter, said) if fate.is_transient else Settled(number, SignupState.FAILED, said)
 
     def _later(self, letter: Letter, reason: str) -> Settled:
         now = self._settings.clock.now()
@@ -159,84 +158,3 @@ class Clerk:
             return Settled(letter.signup.id, SignupState.FAILED, reason)
         wait = RETRY_S[min(letter.signup.attempt, len(RETRY_S) - 1)]
         return Settled(letter.signup.id, SignupState.DUE, reason, now + timedelta(seconds=wait))
-
-
-class _Round:
-    """The courier of some letters: gives them to a session one by one, and notes what became of each."""
-
-    def __init__(self, letters: list[Letter], return_path: str, later: Callable[[Letter, str], Settled]) -> None:
-        self._waiting = deque(letters)
-        self._return_path = return_path
-        self._later = later
-        self._settled: list[Settled] = []
-        self._on_the_way = 0
-        self._is_over = asyncio.Event()
-
-    async def over(self, hop: Hop, router: Router) -> bool:
-        """Hand all over to one server; False where it could not be reached."""
-        try:
-            connection = await Connection.open(hop, self, limit=len(self._waiting), ended=lambda _: self._is_over.set())
-        except SessionError as exc:
-            router.tried(hop, worked=False)
-            log.info("confirmation.no_route", hop=str(hop), why=str(exc))
-            return False
-        router.tried(hop, worked=True)
-        self._look()
-        await self._is_over.wait()
-        await connection.quit()
-        return True
-
-    def done(self) -> list[Settled]:
-        """What became of every letter; those that nobody took are due again later."""
-        return [*self._settled, *(self._later(letter, "no_route") for letter in self._waiting)]
-
-    def refuse_all(self, reply: Reply) -> None:
-        """The domain takes no mail at all."""
-        while self._waiting:
-            self._settled.append(self._verdict(self._waiting.popleft(), reply))
-
-    def next_letter(self) -> session.Letter | None:
-        """The next letter that can be written."""
-        while self._waiting:
-            letter = self._waiting.popleft()
-            if letter.mail is None:
-                continue
-            try:
-                message = render(letter.mail)
-            except ValueError as exc:
-                # An address that the mail's headers can't hold: it is put aside, the others go on.
-                log.warning("confirmation.not_rendered", signup_id=letter.signup.id, why=type(exc).__name__)
-                self._settled.append(Settled(letter.signup.id, SignupState.FAILED, "not_rendered"))
-                continue
-            self._on_the_way += 1
-            return session.Letter(self._return_path, letter.mail.to, message, tag=letter)
-        return None
-
-    def replied(self, letter: session.Letter, reply: Reply) -> None:
-        """The server decided."""
-        log.info("confirmation.answered", signup_id=letter.tag.signup.id, code=reply.code)
-        self._note(self._verdict(letter.tag, reply))
-
-    def lost(self, letter: session.Letter, loss: Loss, why: str) -> None:
-        """The session broke under it."""
-        log.info("confirmation.session_broke", why=why, loss=loss.name)
-        if loss is Loss.IN_DOUBT:
-            self._note(Settled(letter.tag.signup.id, SignupState.MAILED, "in_doubt"))
-        else:
-            self._note(self._later(letter.tag, "no_route"))
-
-    def _verdict(self, letter: Letter, reply: Reply) -> Settled:
-        if reply.is_positive:
-            return Settled(letter.signup.id, SignupState.MAILED)
-        said = f"{reply.code} {reply.status or ''}".strip()
-        return self._later(letter, said) if reply.is_transient else Settled(letter.signup.id, SignupState.FAILED, said)
-
-    def _note(self, settled: Settled) -> None:
-        self._settled.append(settled)
-        self._on_the_way -= 1
-        # The session asks for the next letter before it comes to rest.
-        asyncio.get_running_loop().call_soon(self._look)
-
-    def _look(self) -> None:
-        if not self._waiting and self._on_the_way == 0:
-            self._is_over.set()

@@ -16,11 +16,13 @@ from email.utils import format_datetime, formataddr
 import structlog
 
 from sendworker import webhook
-from sendworker.smtp import Connection
+from sendworker.handover import hand_over
+from sendworker.routes import router_of
+from sendworker.session import Letter, Loss
 from sillage.alarm import words
 from sillage.alarm.address import webhook_key
 from sillage.errors import PermanentError, Refused, SillageError, TransientError
-from sillage.settings import Settings, Transport
+from sillage.settings import Settings
 from sillage.store import accounts, alerts, campaigns
 from sillage.store.alerts import Notice
 from sillage.store.database import Store
@@ -37,6 +39,7 @@ class Notifier:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._router = router_of(settings)
 
     def tell(self) -> int:
         """Tell what is due now; how many were taken.
@@ -99,15 +102,9 @@ class Notifier:
         asyncio.run(self._mail(f"alerts@{self._settings.bounce_domain}", targets.email, bytes(message)))
 
     async def _mail(self, sender: str, recipient: str, message: bytes) -> None:
-        is_relay = self._settings.transport is Transport.RELAY
-        host = self._settings.relay_host if is_relay else self._settings.host
-        port = self._settings.relay_port if is_relay else self._settings.postoffice_port
-        connection = await Connection.open(host, port, helo=self._settings.bounce_domain)
-        try:
-            reply = await connection.send(sender, recipient, message)
-        finally:
-            await connection.quit()
-        if reply.is_positive:
-            return
-        said = f"{reply.code} {reply.text}"
-        raise TransientError(said) if reply.is_transient else Refused(said)
+        [(_, fate)] = await hand_over([Letter(sender, recipient, message)], self._router)
+        if isinstance(fate, Loss):
+            raise TransientError("no mail server took it: " + fate.name.lower())
+        if not fate.is_positive:
+            said = f"{fate.code} {fate.text}"
+            raise TransientError(said) if fate.is_transient else Refused(said)

@@ -21,6 +21,8 @@ _CONTACT_BYTES = 5
 _MAC_BYTES = 13
 _PAYLOAD_BYTES = _HEAD.size + _CONTACT_BYTES
 _IS_TEST = 1
+# The alphabet of URLs to that of base64; the letters that only the latter has become what no base64 holds.
+_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
 _URL_LENGTH = 36
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Base 32 of ten bits at a time: three times as fast as the library's, which goes through five at a time.
@@ -63,12 +65,13 @@ class TokenKey:
             base32_lower(raw),
         )
 
-    def read(self, token: str) -> Recipient | None:
+    def read(self, token: str | bytes) -> Recipient | None:
         """The recipient of a token in a URL, or None where it was not signed by us."""
-        if len(token) != _URL_LENGTH:
+        raw = token.encode("ascii", "replace") if isinstance(token, str) else token
+        if len(raw) != _URL_LENGTH:
             return None
         try:
-            return self._verified(base64.b64decode(token, altchars=b"-_", validate=True))
+            return self._verified(binascii.a2b_base64(raw.translate(_FROM_URL), strict_mode=True))
         except ValueError:
             return None
 

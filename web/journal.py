@@ -1,7 +1,9 @@
 """The tracker's own outbox: a file of its own, so that an import can't slow a click.
 
-Events are committed in groups and answered after the commit. One process owns one file by a lock on its slot; the
-collector reads and empties it. What people asked for while ops was down waits here as well, in `wishes`.
+Events are committed in groups and answered after the commit. A group is one row: a line for each event, under the
+number of its last, so that a commit costs one statement however many share it. One process owns one file by a lock
+on its slot; the collector reads and empties it. What people asked for while ops was down waits here as well, in
+`wishes`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import TypeVar
 import structlog
 
 from sillage.errors import TransientError
+from sillage.lake.event import numbered_ids
 
 GATHER_S = 0.003
 """How long a group waits for company while the journal is busy; one that finds it idle goes at once."""
@@ -40,8 +43,8 @@ create table if not exists wishes (seq integer primary key autoincrement, body b
 log = structlog.get_logger()
 
 _Result = TypeVar("_Result")
-MakeBody = Callable[[str, int], bytes]
-"""An event's bytes from the stream's name and the request's number, of which its id is made."""
+Done = Callable[[bool], None]
+"""Told whether an event is durable (else its answer could not wait, or it is lost)."""
 
 
 class Journal:
@@ -57,11 +60,14 @@ class Journal:
         try:
             self._conn = _open(self.path)
             self.stream, self._number = _name(self._conn)
+            self._id_of = numbered_ids(self.stream)
         except sqlite3.Error as exc:
             os.close(self._lock)
             raise TransientError(f"the journal {self.path} can't be opened: {exc}; is the disk full?") from exc
-        self._bodies: list[tuple[int, bytes]] = []
-        self._waiters: list[asyncio.Future[bool]] = []
+        self._lines: list[bytes] = []
+        self._waiters: list[Done] = []
+        self._refused: list[tuple[int, int, bytes]] = []
+        self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
         self._flushing: asyncio.Task[None] | None = None
@@ -74,18 +80,24 @@ class Journal:
     @property
     def held(self) -> int:
         """Events in memory that no commit has taken yet."""
-        return len(self._bodies)
+        return len(self._lines) + sum(count for _, count, _ in self._refused)
 
-    async def add(self, make: MakeBody) -> bool:
-        """Note an event; True once it is durable, False where the answer could not wait (or the event is lost)."""
-        if len(self._bodies) >= MAX_HELD:
+    def note(self, facts: bytes, done: Done) -> None:
+        """Note an event, given as the members of its JSON without the id; `done` is told once it is durable."""
+        if len(self._lines) >= MAX_HELD or (self._refused and self.held >= MAX_HELD):
             self._lose(1)
-            return False
+            done(False)
+            return
         self._number += 1
-        self._bodies.append((self._number, make(self.stream, self._number)))
-        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        self._schedule()
+        self._lines.append(b'{"id":"%s",%s}' % (self._id_of(self._number).encode(), facts))
+        self._waiters.append(done)
+        if self._idle.is_set():
+            self._schedule()
+
+    async def add(self, facts: bytes) -> bool:
+        """The same, for who can wait: True once it is durable, False where the answer could not wait for that."""
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self.note(facts, lambda durable: None if waiter.done() else waiter.set_result(durable))
         return await waiter
 
     async def keep(self, body: bytes) -> None:
@@ -110,7 +122,7 @@ class Journal:
         """Commit what waits, and give the slot back."""
         await self._idle.wait()
         self._is_closed = True
-        if self._bodies:
+        if self._lines or self._refused:
             await self._flush()
         await self._in_thread(self._conn.close)
         self._thread.shutdown()
@@ -120,42 +132,46 @@ class Journal:
         if self._is_closed or not self._idle.is_set():
             return
         self._idle.clear()
-        loop = asyncio.get_running_loop()
-        wait = GATHER_S if loop.time() - self._last_flush < GATHER_S else 0.0
-        loop.call_later(wait, self._begin_flush)
+        wait = GATHER_S if self._loop.time() - self._last_flush < GATHER_S else 0.0
+        self._loop.call_later(wait, self._begin_flush)
 
     def _begin_flush(self) -> None:
-        self._flushing = asyncio.get_running_loop().create_task(self._flush())
+        self._flushing = self._loop.create_task(self._flush())
 
     async def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
-        bodies, self._bodies = self._bodies, []
+        lines, self._lines = self._lines, []
         waiters, self._waiters = self._waiters, []
-        patience = loop.call_later(PATIENCE_S, _release, waiters, False)
+        groups, self._refused = self._refused, []
+        if lines:
+            groups.append((self._number, len(lines), b"\n".join(lines)))
+        patience = self._loop.call_later(PATIENCE_S, _release, waiters, False)
         try:
-            await self._in_thread(self._write, _INSERT, bodies)
-            self.written += len(bodies)
+            await self._in_thread(self._write, _INSERT, [(number, body) for number, _, body in groups])
+            self.written += sum(count for _, count, _ in groups)
             _release(waiters, durable=True)
         except sqlite3.Error as exc:
-            self._hold(bodies, exc)
+            self._hold(groups, exc)
             _release(waiters, durable=False)
         finally:
             patience.cancel()
             self._idle.set()
-            self._last_flush = loop.time()
+            self._last_flush = self._loop.time()
         if self._waiters:
             self._schedule()
 
-    def _hold(self, bodies: list[tuple[int, bytes]], exc: sqlite3.Error) -> None:
-        """Keep what the disk refused, as far as memory allows, and try again."""
-        room = max(0, MAX_HELD - len(self._bodies))
-        self._bodies = bodies[:room] + self._bodies
-        if len(bodies) > room:
-            self._lose(len(bodies) - room)
+    def _hold(self, groups: list[tuple[int, int, bytes]], exc: sqlite3.Error) -> None:
+        """Keep what the disk refused, in its groups and their order, as far as memory allows, and try again."""
+        room = MAX_HELD
+        for group in groups:
+            if group[1] > room:
+                self._lose(group[1])
+                continue
+            room -= group[1]
+            self._refused.append(group)
         if time.monotonic() - self._last_complaint > RETRY_S:
             self._last_complaint = time.monotonic()
             log.error("journal.refused", path=str(self.path), error=str(exc), held=self.held, lost=self.lost)
-        asyncio.get_running_loop().call_later(RETRY_S, self._schedule)
+        self._loop.call_later(RETRY_S, self._schedule)
 
     def _lose(self, count: int) -> None:
         self.lost += count
@@ -164,9 +180,13 @@ class Journal:
             log.error("journal.lost", path=str(self.path), lost=self.lost)
 
     async def _in_thread(self, act: Callable[..., _Result], *args: object) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, act, *args)
+        return await self._loop.run_in_executor(self._thread, act, *args)
 
     def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        if len(rows) == 1:
+            # A statement by itself is a transaction: one step out of the interpreter's lock instead of three.
+            self._conn.execute(statement, rows[0])
+            return
         self._conn.execute("begin immediate")
         try:
             self._conn.executemany(statement, rows)
@@ -185,10 +205,11 @@ _INSERT = "insert or ignore into outbox (seq, body) values (?, ?)"
 _OLDEST_WISHES = "select seq, body from wishes order by seq limit ?"
 
 
-def _release(waiters: list[asyncio.Future[bool]], durable: bool) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(durable)
+def _release(waiters: list[Done], durable: bool) -> None:
+    told = waiters.copy()
+    waiters.clear()
+    for done in told:
+        done(durable)
 
 
 def _take_slot(folder: Path) -> tuple[int, Path]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+
+import msgspec
 
 from sillage.domain.judge import Act, Rules, Signal, Verdict, judge
-from sillage.domain.networks import LONGEST_PREFIX, Network
+from sillage.domain.networks import Network, truncated_address
 
 MAX_AGENT_CHARS = 300
 _CACHED = 65_536
+_CACHED_SEEN = 16_384
+_TELLING = frozenset({b"user-agent", b"x-forwarded-for", b"purpose", b"sec-purpose", b"x-purpose", b"x-moz"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,15 @@ class Visitor:
     method: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A visitor as members of an event's JSON, each with a comma before it: the verdict, and what is personal."""
+
+    verdict: bytes
+    ip: bytes
+    agent: bytes
+
+
 class Visitors:
     """Reads visitors of requests behind the proxies that we trust, and judges them."""
 
@@ -31,7 +44,25 @@ class Visitors:
         self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(p, strict=False) for p in trusted_proxies)
         self._rules = rules
         self.verdict = lru_cache(_CACHED)(self._verdict)
+        # One for each act: an enumeration's hash is computed in Python, and would cost more than all the rest.
+        self._seen_opening = lru_cache(_CACHED_SEEN)(partial(self._look_closely, Act.OPEN))
+        self._seen_clicking = lru_cache(_CACHED_SEEN)(partial(self._look_closely, Act.CLICK))
         self._is_trusted = lru_cache(_CACHED)(self._look_up_trust)
+
+    def see(self, act: Act, method: bytes, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Seen:
+        """What an event says of who asked. Remembered by the fields that count, most of which come often."""
+        seen = self._seen_clicking if act is Act.CLICK else self._seen_opening
+        return seen(method, peer, tuple([field for field in headers if field[0] in _TELLING]))
+
+    def _look_closely(self, act: Act, method: bytes, peer: str, headers: tuple[tuple[bytes, bytes], ...]) -> Seen:
+        visitor = self.read(method.decode("latin-1"), peer, headers)
+        verdict = self.verdict(act, visitor)
+        return Seen(
+            b',"is_machine":%s,"rule":%s,"rule_version":%d'
+            % (b"true" if verdict.is_machine else b"false", msgspec.json.encode(verdict.rule), verdict.version),
+            b',"ip":%s' % msgspec.json.encode(visitor.network) if visitor.network else b"",
+            b',"agent":%s' % msgspec.json.encode(visitor.agent) if visitor.agent else b"",
+        )
 
     def read(self, method: str, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Visitor:
         """The visitor behind a request. X-Forwarded-For counts only from a proxy that we trust."""
@@ -75,9 +106,7 @@ class Visitors:
 def truncated(address: str) -> str:
     """The network of an address, /24 or /48, by its first address; empty where it is no address."""
     parsed = _parsed(address)
-    if parsed is None:
-        return ""
-    return str(ipaddress.ip_network(f"{parsed}/{LONGEST_PREFIX[parsed.version]}", strict=False).network_address)
+    return "" if parsed is None else truncated_address(str(parsed))
 
 
 @lru_cache(_CACHED)

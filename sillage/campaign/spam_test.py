@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sillage.campaign.prepare import envelope_of, footer_of
 from sillage.content.letter import read_letter
-from sillage.content.message import Person, Source, compile_variant
+from sillage.content.message import Source, compile_variant
+from sillage.content.segments import Person
 from sillage.content.spam import SpamScore, score
 from sillage.domain.campaign import MessageKind, Pixel
 from sillage.domain.ids import CampaignId, VariantId

@@ -57,6 +57,8 @@ class Watch:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        # Of a deed that came with its verdict, only what was not known then is judged here: how soon it came.
+        self._by_delay = Rules(rules.version, tuple(rule for rule in rules.rules if rule.delay is not None))
         self._marking = {rule.id for rule in rules.rules if rule.marks_visitor}
         self._of: dict[Over, list[tuple[int, BurstRule]]] = {over: [] for over in Over}
         for place, rule in enumerate(rules.bursts):
@@ -239,9 +241,12 @@ class Watch:
 
     def _static(self, deed: Deed) -> Verdict:
         """What the deed shows by itself, now that perhaps more is known of its message."""
-        if deed.said is not None and deed.said.rule != NO_SIGN:
+        if deed.said is None:
+            return self._alone(deed)
+        if deed.said.rule != NO_SIGN:
             return deed.said
-        return self._alone(deed)
+        found = judge(Signal(deed.act, agent=deed.agent, address=deed.network, delay=self._delay(deed)), self._by_delay)
+        return deed.said if found.rule == NO_SIGN else found
 
     def _verdict(self, held: _Watched) -> Verdict:
         version = self._rules.version

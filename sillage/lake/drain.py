@@ -22,10 +22,12 @@ import structlog
 
 from sillage.domain.consent import Channel
 from sillage.domain.ids import AccountId, ContactId
+from sillage.domain.judge import current_rules
 from sillage.errors import TransientError
 from sillage.lake import catalog, maintenance, schema
 from sillage.lake.event import Event, EventType, decode
 from sillage.lake.gate import HygieneOpen, needs_consent, pass_through
+from sillage.lake.rejudge import Rejudge
 from sillage.lake.rows import Entry, events_table, misfit, personal_table
 from sillage.lake.sources import Journal, OpsOutbox, Source, journals
 from sillage.settings import Settings
@@ -94,6 +96,7 @@ class Collector:
         self._ops = OpsOutbox(store)
         self._held: dict[str, set[int]] = {}
         self._con, self._next_seq = _writer(settings)
+        self._rejudge = self._watch()
         self.upkeep = maintenance.Upkeep(self._con)
 
     def drain(self) -> Drained:
@@ -105,6 +108,7 @@ class Collector:
         batch = _Batch()
         for source in self._sources():
             done.is_full |= self._take(source, batch, done)
+        batch.entries += self._rejudge.take(batch.entries)
         self._ask_consent(batch, done)
         self._note_hygiene(batch.hygiene)
         self._renew_consents(batch.entries)
@@ -121,11 +125,15 @@ class Collector:
         self._con.close()
         self._held.clear()
         self._con, self._next_seq = _writer(self._settings)
+        self._rejudge = self._watch()
         self.upkeep.con = self._con
 
     def close(self) -> None:
         """Give the connection back."""
         self._con.close()
+
+    def _watch(self) -> Rejudge:
+        return Rejudge(self._con, current_rules(), self._settings.clock, last_seq=self._next_seq - 1)
 
     def _sources(self) -> list[Source]:
         return [self._ops, *journals(self._settings.journal_dir)]
@@ -152,7 +160,7 @@ class Collector:
             else:
                 self._read(stream, seq, body, batch)
         batch.taken.append((source, [seq for seq, _ in rows]))
-        return len(rows) == self._batch
+        return len(rows) >= self._batch
 
     @staticmethod
     def _read(stream: str, seq: int, body: bytes, batch: _Batch) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -111,3 +112,15 @@ def event_id(*parts: object) -> uuid.UUID:
     """The id of the event that these facts name: the same facts, the same event."""
     text = "\x1f".join(map(str, parts))
     return uuid.UUID(bytes=hashlib.blake2b(text.encode(), digest_size=16).digest())
+
+
+def numbered_ids(stream: str) -> Callable[[int], str]:
+    """The ids of a stream's events by their number, as 32 hexadecimal digits: `event_id(stream, number)`, faster."""
+    begun = hashlib.blake2b(f"{stream}\x1f".encode(), digest_size=16)
+
+    def of(number: int) -> str:
+        digest = begun.copy()
+        digest.update(b"%d" % number)
+        return digest.hexdigest()
+
+    return of

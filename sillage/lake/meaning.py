@@ -92,7 +92,7 @@ MEANING: dict[EventType, Meaning] = {
     EventType.PAGE_VIEWED: Meaning("import of site events", ("contact_id", "page"), "none"),
     EventType.CONVERTED: Meaning("import of site events", ("contact_id", "value"), "none yet"),
     EventType.JUDGED: Meaning(
-        "re-scoring",
+        "collector",
         ("campaign_id of its subject", "subject_id", "is_machine", "rule", "rule_version"),
         "the newest by occurred_at replaces the verdict human or machine of the open or click that it names",
     ),

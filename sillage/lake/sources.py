@@ -49,13 +49,19 @@ class OpsOutbox:
 
 
 class Journal:
-    """One journal file, read and emptied beside the process that writes it."""
+    """One journal file, read and emptied beside the process that writes it.
+
+    A row holds a group of events, a line each, under the number of its last.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._groups: list[int] = []
 
     def waiting(self, limit: int) -> tuple[str, list[tuple[int, bytes]]]:
-        """The stream's name and its first `limit` events that wait, as (seq, body); both empty while it is being made.
+        """The stream's name and its first events that wait, as (seq, body); both empty while it is being made.
+
+        Whole groups, until there are `limit` events or more.
 
         Raises: sqlite3.Error where the file is no journal.
         """
@@ -63,15 +69,24 @@ class Journal:
             name = con.execute("select name from stream limit 1").fetchone()
             if name is None:
                 return "", []
-            rows = con.execute("select seq, body from outbox order by seq limit ?", (limit,)).fetchall()
-        return str(name[0]), [(seq, body if isinstance(body, bytes) else str(body).encode()) for seq, body in rows]
+            found: list[tuple[int, bytes]] = []
+            self._groups = []
+            for seq, body in con.execute("select seq, body from outbox order by seq"):
+                lines = (body if isinstance(body, bytes) else str(body).encode()).split(b"\n")
+                found.extend(enumerate(lines, seq - len(lines) + 1))
+                self._groups.append(seq)
+                if len(found) >= limit:
+                    break
+        return str(name[0]), found
 
     def drop(self, seqs: list[int]) -> None:
         """Forget events that the lake holds; their pages are overwritten, for they hold addresses and agents."""
+        held = set(seqs)
+        groups = [(seq,) for seq in self._groups if seq in held]
         with self._open() as con:
             con.execute("pragma secure_delete = on")
             con.execute("begin immediate")
-            con.executemany("delete from outbox where seq = ?", [(s,) for s in seqs])
+            con.executemany("delete from outbox where seq = ?", groups)
             con.execute("commit")
 
     @contextmanager

@@ -38,17 +38,17 @@ def journal_events(path: Path) -> list[Event]:
     """The events in a journal's file."""
     conn = sqlite3.connect(path)
     try:
-        return [decode(bytes(body)) for (body,) in conn.execute("select body from outbox order by seq")]
+        groups = [bytes(body) for (body,) in conn.execute("select body from outbox order by seq")]
+        return [decode(line) for group in groups for line in group.split(b"\n")]
     finally:
         conn.close()
 
 
-def client(tracker: Tracker, peer: str = "127.0.0.1", **headers: str) -> httpx.AsyncClient:
-    """A browser at an address."""
+def client(tracker: Tracker, **headers: str) -> httpx.AsyncClient:
+    """A browser, with a connection of its own to the tracker's port."""
+    assert tracker.port, "the tracker listens"
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=tracker, client=(peer, 4321)),  # type: ignore[arg-type]
-        base_url="http://tracker.example",
-        headers={"user-agent": BROWSER, **headers},
+        base_url=f"http://127.0.0.1:{tracker.port}", headers={"user-agent": BROWSER, **headers}, timeout=10
     )
 
 
@@ -65,6 +65,7 @@ async def visit(store: Store, web_settings: Settings) -> AsyncIterator[Visit]:
     scene = Scene.set_up(store, SECRET)
     tracker = Tracker(web_settings)
     await tracker.start()
+    await tracker.listen("127.0.0.1", 0)
     async with client(tracker, **{"x-forwarded-for": "81.2.3.4"}) as http:
         yield Visit(tracker, scene, http)
     await tracker.stop()

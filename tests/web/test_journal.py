@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
+import uuid
 from pathlib import Path
 
 import pytest
 
 from sillage.errors import TransientError
+from sillage.lake.event import event_id
 from web import journal as journal_module
 from web.journal import Journal
 
 
-def body(stream: str, number: int) -> bytes:
-    """An event that says its stream and number."""
-    return f"{stream} {number}".encode()
+def event(number: int) -> bytes:
+    """The members of an event's JSON that says its number."""
+    return b'"n":%d' % number
 
 
-def rows(path: Path) -> list[tuple[int, bytes]]:
-    """What is committed."""
+def rows(path: Path) -> list[tuple[int, int]]:
+    """What is committed, as number in the stream and number in the event."""
     conn = sqlite3.connect(path)
     try:
-        return list(conn.execute("select seq, body from outbox order by seq"))
+        groups = [(seq, bytes(body).split(b"\n")) for seq, body in conn.execute("select seq, body from outbox")]
     finally:
         conn.close()
+    found = [(seq - len(lines) + 1 + n, line) for seq, lines in groups for n, line in enumerate(lines)]
+    return [(number, json.loads(line)["n"]) for number, line in found]
 
 
 async def test_add_returns_after_the_commit(tmp_path: Path) -> None:
-    """What was answered is in the file, under the number that its id was made of."""
+    """What was answered is in the file, under the number that its id was made of; one commit serves many."""
     journal = Journal(tmp_path)
-    assert await asyncio.gather(*(journal.add(body) for _ in range(500))) == [True] * 500
-    assert rows(journal.path) == [(n, body(journal.stream, n)) for n in range(1, 501)]
+    assert await asyncio.gather(*(journal.add(event(n)) for n in range(1, 501))) == [True] * 500
+    assert rows(journal.path) == [(n, n) for n in range(1, 501)]
+    conn = sqlite3.connect(journal.path)
+    (groups, last) = conn.execute("select count(*), max(body) from outbox").fetchone()
+    conn.close()
+    assert groups < 50
+    line = json.loads(bytes(last).split(b"\n")[-1])
+    assert uuid.UUID(line["id"]) == event_id(journal.stream, line["n"])
     await journal.close()
 
 
 async def test_numbers_go_on_after_the_file_was_emptied(tmp_path: Path) -> None:
     """The collector empties the file, the process starts anew: the stream goes on, no number returns."""
     journal = Journal(tmp_path)
-    await journal.add(body)
-    await journal.add(body)
+    await asyncio.gather(journal.add(event(1)), journal.add(event(2)))
     stream = journal.stream
     await journal.close()
     conn = sqlite3.connect(journal.path)
@@ -47,9 +57,9 @@ async def test_numbers_go_on_after_the_file_was_emptied(tmp_path: Path) -> None:
         conn.execute("delete from outbox")
     conn.close()
     again = Journal(tmp_path)
-    await again.add(body)
+    await again.add(event(3))
     assert again.stream == stream
-    assert [seq for seq, _ in rows(again.path)] == [3]
+    assert rows(again.path) == [(3, 3)]
     await again.close()
 
 
@@ -72,7 +82,7 @@ async def test_answer_does_not_wait_for_a_file_that_is_held(tmp_path: Path, monk
     journal = Journal(tmp_path)
     holder = sqlite3.connect(journal.path, isolation_level=None)
     holder.execute("begin immediate")
-    assert await journal.add(body) is False
+    assert await journal.add(event(1)) is False
     holder.execute("rollback")
     holder.close()
     for _ in range(100):
@@ -92,7 +102,7 @@ async def test_full_disk_is_answered_counted_and_outlived(tmp_path: Path, monkey
     pages = journal._conn.execute("pragma page_count").fetchone()[0]
     journal._conn.execute(f"pragma max_page_count = {pages}")
     big = b"x" * 10_000
-    assert not any([await journal.add(lambda _stream, _number: big) for _ in range(8)])
+    assert not any([await journal.add(b'"n":1,"x":"%s"' % big) for _ in range(8)])
     assert (journal.held, journal.lost) == (5, 3)
     with pytest.raises(TransientError, match="does not take anything"):
         await journal.keep(big)
@@ -108,7 +118,7 @@ async def test_full_disk_is_answered_counted_and_outlived(tmp_path: Path, monkey
 async def test_waiter_that_went_away_takes_nobody_with_it(tmp_path: Path) -> None:
     """A visitor who hangs up before the commit: the event stays, and so do the others' answers."""
     journal = Journal(tmp_path)
-    gone, stays = asyncio.ensure_future(journal.add(body)), asyncio.ensure_future(journal.add(body))
+    gone, stays = asyncio.ensure_future(journal.add(event(1))), asyncio.ensure_future(journal.add(event(1)))
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays

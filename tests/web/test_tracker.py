@@ -19,7 +19,8 @@ from sillage.tokens import NOBODY, Recipient, TokenKey
 from tests.conftest import SECRET
 from tests.listening import SHOP, Scene
 from tests.web.conftest import Visit, client, journal_events
-from web.app import PIXEL, Tracker
+from web.answers import PIXEL
+from web.app import Tracker
 
 
 async def test_open_is_a_picture_and_an_event(visit: Visit) -> None:
@@ -186,6 +187,7 @@ async def test_click_works_without_ops(store: Store, web_settings: Settings) -> 
         file.unlink()
     tracker = Tracker(web_settings)
     await tracker.start()
+    await tracker.listen("127.0.0.1", 0)
     async with client(tracker) as http:
         answer = await http.get(f"/c/{scene.token}/1")
         health = (await http.get("/health")).json()
@@ -213,6 +215,7 @@ async def test_damaged_file_of_targets_is_no_end(store: Store, web_settings: Set
     (web_settings.journal_dir / "targets.json").write_bytes(b"{broken")
     tracker = Tracker(web_settings)
     await tracker.start()
+    await tracker.listen("127.0.0.1", 0)
     async with client(tracker) as http:
         assert (await http.get(f"/c/{scene.token}/1")).status_code == 302
     await tracker.stop()

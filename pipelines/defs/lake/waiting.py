@@ -40,4 +40,8 @@ def _first(path: Path) -> list[bytes]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as journal:
         if not journal.execute("select 1 from sqlite_master where type = 'table' and name = 'outbox'").fetchone():
             return []
-        return [bytes(body) for (body,) in journal.execute("select body from outbox order by seq limit 1")]
+        # A row is a group of events, a line each.
+        return [
+            bytes(body).split(b"\n", 1)[0]
+            for (body,) in journal.execute("select body from outbox order by seq limit 1")
+        ]
