@@ -10,7 +10,7 @@ from dashboards.words import NOTHING, Words, plain
 from sillage.domain.bounce_policy import CHOICES, MAX_COUNT, MAX_DAYS, BouncePolicy, Follow
 from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.complaint_sums import Sum
-from sillage.domain.feedback_loops import loops
+from sillage.domain.feedback_loops import LoopKind, loops
 from sillage.store import bounces, reported, unmatched
 
 SHOWN = 50
@@ -126,12 +126,19 @@ def removals(desk: Desk) -> None:
 
 
 def feedback(desk: Desk) -> None:
-    """The feedback loops to join, and what providers tell in sums."""
+    """The feedback loops to join, ticked where that is done, and what providers tell in sums."""
     words = desk.words
+    with desk.store.read() as conn:
+        joined = reported.joined(conn, desk.account_id)
     figures.table(
-        [words.t(h) for h in ("Provider", "Tells", "What must be in place", "Looked at")],
+        [words.t(h) for h in ("Joined", "Provider", "Tells", "What must be in place", "Looked at")],
         [
             [
+                ":material/check_box:"
+                if loop.id in joined
+                else ":material/check_box_outline_blank:"
+                if loop.kind is not LoopKind.NONE
+                else NOTHING,
                 f"[{plain(loop.name)}]({loop.join})" if loop.join else plain(loop.name),
                 words.t(terms.LOOP_KINDS[loop.kind]),
                 plain(words.t(loop.needs)),
@@ -139,8 +146,9 @@ def feedback(desk: Desk) -> None:
             ]
             for loop in loops()
         ],
-        left=4,
+        left=5,
     )
+    _tick(desk, joined)
     with desk.store.read() as conn:
         sums = reported.listed(conn, desk.account_id, limit=SHOWN)
     st.caption(
@@ -155,6 +163,23 @@ def feedback(desk: Desk) -> None:
             [_sum_row(words, one) for one in sums],
             left=3,
         )
+
+
+def _tick(desk: Desk, joined: frozenset[str]) -> None:
+    words = desk.words
+    names = {loop.id: loop.name for loop in loops() if loop.kind is not LoopKind.NONE}
+    chosen = st.pills(
+        words.t("Tick the loops that you have joined"),
+        list(names),
+        selection_mode="multi",
+        default=[loop for loop in names if loop in joined],
+        format_func=lambda loop: names[loop],
+        key="joined_loops",
+    )
+    if frozenset(chosen) != joined:
+        with desk.store.write() as conn:
+            reported.set_joined(conn, desk.account_id, chosen, now=desk.now())
+        st.rerun()
 
 
 def _sum_row(words: Words, one: Sum) -> list[str]:

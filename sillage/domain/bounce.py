@@ -71,7 +71,8 @@ def parse_mail(mail: Mail, rules: tuple[Rule, ...] | None = None) -> list[Report
 
 def _by_words(mail: Mail, rules: tuple[Rule, ...]) -> list[Report]:
     """Mail without a machine's report: known by its sender, its subject and its words."""
-    if not bounce_text.looks_returned(mail):
+    words = bounce_text.said_of_a_return(mail)
+    if words is None:
         for kind, is_one in bounce_text.ANSWERS:
             if is_one(mail):
                 return [Report(Kind(kind), bounce_text.sender(mail))]
@@ -79,7 +80,6 @@ def _by_words(mail: Mail, rules: tuple[Rule, ...]) -> list[Report]:
     if (inner := _report_within(mail)) and (reports := delivery_status.reports_of(inner, rules)):
         return reports
     message_id = bounce_text.original_message_id(mail)
-    words = bounce_text.said(mail)
     found = bounce_text.recipients(mail, words)[: delivery_status.MAX_RECIPIENTS]
     return [_of_words(mail, who, words, message_id, rules) for who in found or (None,)]
 

@@ -22,6 +22,8 @@ _ABOUT_CHARS = 2_000
 _HEADERS_OF_A_MAIL = 3
 _FIRST_WORDS = 1_500
 _ANNOUNCED_CHARS = 2_000
+# Whom a report is about stands in its first pages.
+_MAX_ANNOUNCING = 20_000
 _SAYS_SOMETHING = 8
 _LINES = re.IGNORECASE | re.MULTILINE
 
@@ -137,26 +139,33 @@ def original_message_id(mail: Mail) -> str | None:
     return found_id[1] if found_id else None
 
 
-def looks_returned(mail: Mail) -> bool:
-    """Whether a mail without a machine's report says that another could not be delivered (or is late)."""
+def said_of_a_return(mail: Mail) -> str | None:
+    """What a mail says for people, where it says that another could not be delivered (or is late); None elsewhere."""
     headers = mail.headers
     if headers.get("x-failed-recipients"):
-        return True
+        return said(mail)
     daemon = (
         _shows("daemon", headers.get("from")) or headers.get("return-path").strip() == "<>" or not headers.get("from")
     )
     subject = _shows("subject", headers.get("subject"))
     # An ordinary mail ends here: whatever it says or quotes, neither its sender nor its subject is a daemon's.
     if not (daemon or subject) or _is_answer(mail):
-        return False
+        return None
     words = said(mail)
-    is_announced = bool(_announced(words[:_FIRST_WORDS]))
-    if headers.get("list-id") or headers.get("list-post"):
-        return subject and (is_announced or (daemon and _shows("phrase", words)))
+    return words if _is_a_return(mail, words, daemon=daemon, subject=subject) else None
+
+
+def _is_a_return(mail: Mail, words: str, *, daemon: bool, subject: bool) -> bool:
+    if mail.headers.get("list-id") or mail.headers.get("list-post"):
+        return subject and ((daemon and _shows("phrase", words)) or _is_announced(words))
     if daemon:
-        return subject or is_announced or _shows("phrase", words)
+        return subject or _shows("phrase", words) or _is_announced(words)
     has_copy = any(part.is_message for part in mail.parts) or any(True for _ in _copies(mail))
-    return is_announced or (has_copy and _shows("phrase", words))
+    return (has_copy and _shows("phrase", words)) or _is_announced(words)
+
+
+def _is_announced(words: str) -> bool:
+    return bool(_announced(words[:_FIRST_WORDS]))
 
 
 def is_warning(mail: Mail, words: str) -> bool:
@@ -196,7 +205,7 @@ def _told(mail: Mail, words: str) -> Iterator[list[str]]:
 def _announced(words: str) -> list[str]:
     """The addresses behind «could not be delivered to», «the following recipients failed» and the like."""
     # Prose is wrapped anywhere: a line that goes on in the next is one.
-    words = _WRAPPED.sub(" ", words)
+    words = _WRAPPED.sub(" ", words[:_MAX_ANNOUNCING])
     found: dict[str, None] = {}
     for announcement in _signs()["announce"].matches_in(lowered(words)):
         rest = words[announcement.end() : announcement.end() + _ANNOUNCED_CHARS]

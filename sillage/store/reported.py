@@ -1,8 +1,11 @@
-"""Complaints that providers tell in sums, kept by source, day and subject: imported again, a day is replaced."""
+"""What providers tell: the loops that an account has joined, and their sums of complaints.
+
+Sums are kept by source, day and subject: imported again, a day is replaced.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -10,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sillage.domain.complaint_sums import Source, Sum
 from sillage.domain.ids import AccountId
-from sillage.store.tables import reported_complaints
+from sillage.store.tables import joined_loops, reported_complaints
 
 
 def put(conn: sa.Connection, account_id: AccountId, sums: Sequence[Sum], *, now: datetime) -> None:
@@ -57,3 +60,21 @@ def listed(conn: sa.Connection, account_id: AccountId, *, limit: int = 200) -> l
         Sum(Source(x.source), date.fromisoformat(x.day), x.subject, x.complaints, x.messages, x.rate, x.rate_is_below)
         for x in rows
     ]
+
+
+def joined(conn: sa.Connection, account_id: AccountId) -> frozenset[str]:
+    """The ids of the loops that an account has joined."""
+    found = conn.execute(sa.select(joined_loops.c.loop).where(joined_loops.c.account_id == account_id))
+    return frozenset(row.loop for row in found)
+
+
+def set_joined(conn: sa.Connection, account_id: AccountId, loops: Collection[str], *, now: datetime) -> None:
+    """Say which loops an account has joined; those that stay keep their time."""
+    held = joined(conn, account_id)
+    gone, new = held - set(loops), set(loops) - held
+    conn.execute(sa.delete(joined_loops).where(joined_loops.c.account_id == account_id, joined_loops.c.loop.in_(gone)))
+    if new:
+        conn.execute(
+            joined_loops.insert(),
+            [{"account_id": account_id, "loop": loop, "joined_at": now} for loop in sorted(new)],
+        )

@@ -527,6 +527,16 @@ reported_complaints = sa.Table(
     ),
 )
 
+joined_loops = sa.Table(
+    "joined_loops",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("loop", sa.Text, primary_key=True),
+    sa.Column("joined_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Feedback loops that an account says it has joined, by the id of data/feedback_loops.toml.",
+)
+
 tallies = sa.Table(
     "tallies",
     metadata,

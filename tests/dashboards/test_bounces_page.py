@@ -108,3 +108,17 @@ def test_sums_of_providers_and_mail_to_look_at_are_shown(bare: Home, browser: Br
     assert "Signal Spam" in said
     assert "| 2026-11-23 | Gmail Postmaster Tools | d\\.example | \u2013 | \u2013 | 0.12" in said
     assert "| complaint | no recipient found |" in said
+
+
+def test_loop_that_was_joined_is_ticked(bare: Home, browser: Browser) -> None:
+    """The checklist of loops keeps what was ticked, and forgets what is taken back."""
+    account = bare.account("early", "Early")
+    app = browser.open(bare, "bounces")
+    app.pills(key="joined_loops").set_value(["yahoo", "snds"]).run()
+    assert not app.exception
+    with bare.store.read() as conn:
+        assert reported.joined(conn, account.id) == {"yahoo", "snds"}
+    assert _said(app).count(":material/check_box:") == 2
+    app.pills(key="joined_loops").set_value(["snds"]).run()
+    with bare.store.read() as conn:
+        assert reported.joined(conn, account.id) == {"snds"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from sillage.domain.bounce import (
     parse_report,
     without_person,
 )
-from sillage.domain.bounce_rules import built_in_rules, parse_rules
+from sillage.domain.bounce_rules import built_in_rules, parse_rules, rules_with
+from sillage.domain.phrases import any_of, lowered
 from sillage.domain.returned_mail import read
 from sillage.errors import BadInput
 
@@ -270,6 +272,12 @@ HEAD = b"From: MAILER-DAEMON@x.example\nTo: a@b.example\nSubject: Undelivered Ma
     [
         b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(1000)),
         b"Content-Type: message/rfc822\n\n" * 20_000,
+        HEAD + b"Content-Type: multipart/report; boundary=b\n\n" + b"--b\n\n<a@b.example>: 550 5.1.1 no\n" * 10_000,
+        HEAD + b"X-Header: without end\n" * 200_000,
+        HEAD + b" and folded without end\n" * 200_000,
+        HEAD + b'\n{"notificationType":' + b"[" * 300_000,
+        HEAD + b"Content-Type: text/plain; charset=utf-16\n\n" + b"\xff\xfe\xfd" * 300_000,
+        HEAD + b"\n" + b"could not be delivered to the following recipients: " * 600_000,
         b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n" * 100_000,
         HEAD + b"Content-Type: text/html\n\n" + b"<style" * 60_000,
         HEAD + b"Content-Type: text/html\n\n" + b"<" * 300_000,
@@ -289,6 +297,52 @@ def test_parse_report_is_bounded_on_hostile_mail(raw: bytes) -> None:
     start = time.process_time()
     parse_report(raw)
     assert time.process_time() - start < 5
+
+
+def test_report_that_a_gateway_wrapped_is_read() -> None:
+    """A returned mail that only wraps another's report says what that report says."""
+    outer = (
+        b"From: MAILER-DAEMON@gate.example\nSubject: Returned mail: User unknown\n"
+        b'Content-Type: multipart/mixed; boundary="o"\n\n--o\n\nThe following addresses had permanent errors\n--o\n'
+        b"Content-Type: message/rfc822\n\n" + dsn() + b"\n--o--\n"
+    )
+    assert (only(outer).recipient, only(outer).bounce_class) == ("jean@gmail.example", BounceClass.NPAI)
+
+
+def test_own_rules_are_asked_first_and_named_when_wrong(tmp_path: Path) -> None:
+    """A user's file decides before the built-in rules; a fault in it names the file and the rule."""
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[[rule]]\nid = "ours"\nclass = "block"\nreason = "policy"\nwords = ["user unknown"]\nsource = "us"\n'
+        "date = 2026-11-24\n"
+    )
+    (report,) = parse_report(dsn(), rules_with(own))
+    assert (report.rule, report.bounce_class) == ("ours", BounceClass.BLOCK)
+    own.write_text('[[rule]]\nid = "ours"\nclass = "block"\nwords = ["("]\nsource = "us"\ndate = 2026-11-24\n')
+    with pytest.raises(BadInput, match=r"own\.toml, rule ours: a pattern can't be read"):
+        rules_with.__wrapped__(own)
+    with pytest.raises(BadInput, match=r"away\.toml can't be read"):
+        rules_with(tmp_path / "away.toml")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("gr[ae]y.?list", "greylisted"), ("(user|account) .{0,9}unknown", "user is unknown"), ("a|", ""), ("x?y*", "none"),
+     ("(?:ab)+c", "ababc"), ("[0-9]{3}", "550"), ("(?<!not )listed in", "listed in"), ("É|é", "é")],
+)  # fmt: skip
+def test_phrases_find_what_their_patterns_match(pattern: str, text: str) -> None:
+    """Looking for literals first loses no match."""
+    assert any_of([pattern]).found_in(lowered(text))
+
+
+@given(st.text(max_size=60))
+def test_phrases_agree_with_one_regular_expression(text: str) -> None:
+    """On any text a list of phrases says what the alternation of them says."""
+    patterns = ["unknown|not found", "us[e3]r.{0,5}x", "a+b", "(?:no|bad) such", "é"]
+    small = lowered(text)
+    together = re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
+    assert any_of(patterns).found_in(small) == bool(together.search(small))
+    assert len(small) == len(text)
 
 
 def test_read_takes_a_mail_out_of_a_mailbox_file() -> None:

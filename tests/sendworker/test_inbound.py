@@ -361,6 +361,13 @@ async def test_several_recipients_of_one_mail_are_each_served(post: Post) -> Non
     assert {event.contact_id for event in post.scene.events()} == {post.scene.recipient.contact_id, other.contact_id}
 
 
+async def test_bounce_of_30_megabytes_is_taken(post: Post) -> None:
+    """A server that returns all that it refused, attachments and all, is heard."""
+    raw = bounce_mail().replace(b"--b--", b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + b"x" * 70 + b"\r\n")
+    assert (await post.send(post.return_path, raw + (b"y" * 70 + b"\r\n") * 420_000))[0] == 250
+    assert post.scene.suppressed() == "npai"
+
+
 async def test_burst_of_returned_mail_takes_few_turns_of_ops(post: Post) -> None:
     """Mails that come while ops is busy are carried out together, and each sender hears 250 after that commit."""
     commits: list[int] = []

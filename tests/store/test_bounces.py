@@ -286,3 +286,13 @@ def test_recommendation_names_the_person(scene: Scene) -> None:
         (one,) = bounces.recommended(conn, scene.account_id, POLICY, now=NOW)
     assert (one.contact_id, one.email) == (ContactId(scene.recipient.contact_id), EMAIL)
     assert (one.first_at, one.last_at) == (NOW - days(3), NOW - days(1))
+
+
+def test_joined_loops_are_an_accounts_own(scene: Scene) -> None:
+    """What is ticked for one account is ticked for no other."""
+    with scene.store.write() as conn:
+        other = accounts.create(conn, "other", "Other", created_at=NOW).id
+        reported.set_joined(conn, scene.account_id, ["yahoo", "gmail"], now=NOW)
+        reported.set_joined(conn, scene.account_id, ["gmail", "snds"], now=NOW)
+        assert reported.joined(conn, scene.account_id) == {"gmail", "snds"}
+        assert reported.joined(conn, other) == frozenset()
