@@ -35,7 +35,7 @@ MapOption = Annotated[
 DateOption = Annotated[
     str | None, typer.Option("--date-order", help="dmy or mdy: how dates are read that could be read in two ways.")
 ]
-FileArgument = Annotated[Path, typer.Argument(help="A CSV, TSV or XLSX file.")]
+FileArgument = Annotated[Path, typer.Argument(help="A CSV, TSV, XLSX, XLS, XLSB, ODS or Parquet file.")]
 
 FAILED, ASKS = 1, 2
 PROGRESS_AFTER_S = 2.0

@@ -11,12 +11,13 @@ import polars as pl
 
 from sillage.domain.field import FieldType
 from sillage.errors import BadInput
+from sillage.ingest.columnar import PARQUET_MAGIC, ParquetTable
 from sillage.ingest.dates import DateOrder, OrderEvidence, with_answer
 from sillage.ingest.mapping import ColumnMap, map_columns
 from sillage.ingest.options import ImportOptions
 from sillage.ingest.rows import without_blank_rows
 from sillage.ingest.table import Table, TextTable, cell
-from sillage.ingest.workbook import MAGIC, SheetTable
+from sillage.ingest.workbook import MAGIC, OLD_MAGIC, SheetTable
 
 DATE_ORDER = "date_order"
 _DATE_FIELDS = ("birthday", "consent_at", "unsubscribed")
@@ -113,7 +114,9 @@ def open_table(path: Path) -> Table:
         raise BadInput(f"{path} is no file", code="unreadable")
     with path.open("rb") as file:
         magic = file.read(len(MAGIC))
-    return SheetTable.open(path) if magic == MAGIC else TextTable.open(path)
+    if magic == PARQUET_MAGIC:
+        return ParquetTable.open(path)
+    return SheetTable.open(path) if magic in {MAGIC, OLD_MAGIC} else TextTable.open(path)
 
 
 def _read_through(table: Table, columns: ColumnMap, options: ImportOptions) -> tuple[int, dict[str, OrderEvidence]]:
