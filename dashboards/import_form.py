@@ -52,7 +52,11 @@ def draw(desk: Desk) -> None:
             live(_progress, desk, every=0.5)
         return
     words = desk.words
-    upload = st.file_uploader(words.t("CSV, TSV or XLSX"), type=["csv", "tsv", "txt", "xlsx"], key="contact_file")
+    upload = st.file_uploader(
+        words.t("CSV, TSV or XLSX"),
+        type=["csv", "tsv", "txt", "xlsx", "xlsb", "xls", "ods", "parquet"],
+        key="contact_file",
+    )
     if upload is not None:
         _ask(desk, upload)
 

@@ -14,6 +14,7 @@ STATES = {
     "sealed": "done",
     "parked": "waits for an answer",
     "failed": "failed",
+    "undoing": "running",
     "taken_back": "taken back",
 }
 SHOWN = 20

@@ -16,6 +16,7 @@ from sillage import ingest, log
 from sillage.clock import Clock
 from sillage.commands import consent, hygiene
 from sillage.commands.account import open_store
+from sillage.domain.ids import ImportId
 from sillage.errors import BadInput
 from sillage.ingest import ImportOptions, ImportReport, Inspection
 from sillage.ingest.run import Progress
@@ -35,7 +36,7 @@ MapOption = Annotated[
 DateOption = Annotated[
     str | None, typer.Option("--date-order", help="dmy or mdy: how dates are read that could be read in two ways.")
 ]
-FileArgument = Annotated[Path, typer.Argument(help="A CSV, TSV or XLSX file.")]
+FileArgument = Annotated[Path, typer.Argument(help="A CSV, TSV, XLSX, XLS, XLSB, ODS or Parquet file.")]
 
 FAILED, ASKS = 1, 2
 PROGRESS_AFTER_S = 2.0
@@ -73,6 +74,14 @@ def import_(
     ] = "",
     consent_wording: Annotated[str, typer.Option(help="The exact words that they agreed to.")] = "",
     consent_version: Annotated[str, typer.Option(help="The version of those words.")] = "",
+    mode: Annotated[
+        str, typer.Option(help="add, update, add_and_update, or take_out (of the group; nobody is erased).")
+    ] = "add_and_update",
+    wins: Annotated[str, typer.Option(help="first or last: which of two rows with one address is taken.")] = "first",
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", help="Column=type makes a typed custom field: text, number, date, boolean, choice."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import a file. Exit code 2: the file leaves a question open, and nothing was imported.
@@ -81,7 +90,7 @@ def import_(
     """
     options = _options(
         map_, date_order, consent_declared_by=consent_declared_by, consent_wording=consent_wording,
-        consent_version=consent_version,
+        consent_version=consent_version, mode=mode, wins=wins, fields=_pairs(field, "field"),
     )  # fmt: skip
     with _ProgressLine() as progress:
         try:
@@ -96,6 +105,26 @@ def import_(
     else:
         _print_report(file, report, is_dry=dry_run)
     _exit(report.error, report.message, report.questions)
+
+
+@app.command()
+def undo(import_id: int, *, account: AccountOption = None, as_json: JsonOption = False) -> None:
+    """Undo an import: whom it made goes, whom it changed is as before. Who was touched since stays, and is listed.
+
+    Example: sillage contacts undo 12
+    """
+    settings = Settings.load()
+    log.configure("contacts")
+    store = open_store(settings)
+    with store.read() as conn:
+        account_id = _account(conn, account).id
+    report = ingest.undo_import(store, settings, account_id, ImportId(import_id))
+    if as_json:
+        _print_json(report.as_json())
+        return
+    typer.echo(f"{report.dropped:,} contacts gone, {report.restored:,} as before, {len(report.stayed):,} stay")
+    if report.stayed_path:
+        typer.echo(f"who stays, and why: {report.stayed_path}")
 
 
 @app.command(name="imports")
@@ -167,14 +196,18 @@ app.command()(consent.why)
 app.command()(hygiene.hygiene)
 
 
-def _options(map_: list[str] | None, date_order: str | None, **more: str) -> ImportOptions:
-    mapping: dict[str, str] = {}
-    for pair in map_ or []:
-        column, equals, field = pair.rpartition("=")
+def _options(map_: list[str] | None, date_order: str | None, **more: Any) -> ImportOptions:
+    return ImportOptions.read({"mapping": _pairs(map_, "map"), "date_order": date_order, **more})
+
+
+def _pairs(said: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for pair in said or []:
+        column, equals, value = pair.rpartition("=")
         if not equals or not column.strip():
-            raise BadInput(f"--map {pair!r}: write Column=field", code="bad_options", field="map")
-        mapping[column.strip()] = field.strip()
-    return ImportOptions.read({"mapping": mapping, "date_order": date_order, **more})
+            raise BadInput(f"--{option} {pair!r}: write Column={option}", code="bad_options", field=option)
+        pairs[column.strip()] = value.strip()
+    return pairs
 
 
 def _account(conn: Any, slug: str | None) -> Account:
@@ -276,7 +309,8 @@ def _print_report(file: Path, report: ImportReport, *, is_dry: bool) -> None:
     for name, value in (
         ("accepted", report.accepted), ("  new", counts.new), ("  updated", counts.updated),
         ("  unchanged", counts.unchanged), ("  mailable", counts.mailable), ("kept out", counts.kept_out),
-        ("refused", report.refused_count),
+        ("refused", report.refused_count), ("no contact", counts.unknown),
+        ("stay unsubscribed", counts.still_out),
     ):  # fmt: skip
         table.add_row(name, _figure(value))
     console.print(table)

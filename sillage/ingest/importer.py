@@ -9,26 +9,39 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
 import structlog
 
 from sillage.domain.ids import AccountId, ImportId
 from sillage.errors import BadInput
 from sillage.ingest import originals
+from sillage.ingest.batches import Stager, batches, shape_of
 from sillage.ingest.inspection import Understood, look
-from sillage.ingest.merge import plan_chunk, rows_of
+from sillage.ingest.mapping import key_of
 from sillage.ingest.options import ImportOptions
+from sillage.ingest.pace import LARGEST
 from sillage.ingest.report import ImportReport, shown
 from sillage.ingest.rows import Judge
-from sillage.ingest.run import LARGEST_CHUNK, Progress, Run, job_of, note_refused, reading_of
+from sillage.ingest.run import Progress, Run, count, job_of, note_refused, reading_of
+from sillage.ingest.undo import undo_left
 from sillage.settings import Settings
-from sillage.store import accounts, groups, imports
+from sillage.store import accounts, fields, groups, imports, merging
 from sillage.store.accounts import Account
-from sillage.store.database import Store
+from sillage.store.database import Session, Store
 from sillage.store.imports import Import, ImportState
-
-TAKE_BACK_CHUNK = 1_000
+from sillage.store.merging import Mode
+from sillage.store.staging import Shape
 
 log = structlog.get_logger()
+
+
+def with_memory(store: Store, account_id: AccountId, options: ImportOptions) -> ImportOptions:
+    """Options with what the account's people said before of headers, and the types of its custom fields."""
+    with store.read() as conn:
+        return options.model_copy(update={
+            "remembered": {**fields.meanings(conn, account_id), **options.remembered},
+            "fields": {**fields.types(conn, account_id), **options.fields},
+        })  # fmt: skip
 
 
 def import_file(
@@ -46,10 +59,15 @@ def import_file(
     The same file again changes nothing; one whose import was killed is finished by importing it again.
     Raises: BadInput with the code of what is wrong with the file; TransientError on a full disk.
     """
-    options = options or ImportOptions()
+    said = options or ImportOptions()
+    options = with_memory(store, account_id, said)
+    if options.mode is Mode.TAKE_OUT and not group:
+        raise BadInput("name the group that these people leave", code="bad_options", field="group")
     found = look(path, options)
     if not isinstance(found, Understood):
         raise BadInput(found.message, code=found.error or "unreadable")
+    if strange := set(said.fields) - set(found.columns.names):
+        raise BadInput(f"there is no column {min(strange)!r} in {path.name}", code="unknown_column")
     if found.inspection.questions:
         return ImportReport(questions=found.inspection.questions, warnings=found.inspection.warnings)
     sha256 = originals.sha256_of(path)
@@ -62,12 +80,17 @@ def import_file(
             group_id = groups.get_or_create(conn, account_id, group, now=now) if group else None
             # With the turn in our hand nobody works on this file: a running import of it was killed.
             left = [i for i in imports.running(conn) if (i.account_id, i.file_path) == (account_id, place)]
-            same = [i for i in left if i.group_id == group_id and i.options == options.as_json()]
+            same = [
+                i for i in left
+                if (i.group_id, i.state, i.options) == (group_id, ImportState.RUNNING, options.as_json())
+            ]  # fmt: skip
             import_id = same[0].id if same else imports.start(
                 conn, account_id, state=ImportState.RUNNING, file_name=path.name, file_path=place, sha256=sha256,
                 options=options.as_json(), now=now, group_id=group_id,
             )  # fmt: skip
             imports.unpark(conn, account_id, sha256)
+            fields.create(conn, account_id, said.fields, now=now)
+            fields.remember(conn, account_id, {key_of(header): field for header, field in said.mapping.items()})
             account = accounts.by_id(conn, account_id)
             started = imports.get(conn, account_id, import_id)
         found.table.path = place
@@ -89,6 +112,9 @@ def resume_open_imports(store: Store, settings: Settings) -> list[ImportReport]:
             with store.read() as conn:
                 one_now = imports.get(conn, one.account_id, one.id)
                 account = accounts.by_id(conn, one.account_id)
+            if one_now.state is ImportState.UNDOING:
+                undo_left(store, settings, one_now)
+                continue
             if one_now.state is not ImportState.RUNNING:
                 continue
             if not one.file_path.is_file() and not store.is_sqlite:
@@ -98,19 +124,9 @@ def resume_open_imports(store: Store, settings: Settings) -> list[ImportReport]:
                 reports.append(Run(store, settings, account, one_now).run(None))
                 log.info("import.resumed", import_id=one.id, from_row=one.done_rows)
             except BadInput as exc:
-                take_back(store, one)
+                undo_left(store, settings, one_now)
                 log.warning("import.taken_back", import_id=one.id, reason=exc.code)
     return reports
-
-
-def take_back(store: Store, one: Import) -> None:
-    """Undo an open import: the contacts that it made go; what it changed on others stays."""
-    number = TAKE_BACK_CHUNK
-    while number == TAKE_BACK_CHUNK:
-        with store.write() as conn:
-            number = imports.take_back_some(conn, one.account_id, one.id, TAKE_BACK_CHUNK)
-    with store.write() as conn:
-        imports.end(conn, one.account_id, one.id, ImportState.TAKEN_BACK)
 
 
 def park(
@@ -126,7 +142,7 @@ def park(
 
     None where it can be imported. The same file is written down once.
     """
-    options = options or ImportOptions()
+    options = with_memory(store, account_id, options or ImportOptions())
     found = look(path, options)
     inspection = found.inspection if isinstance(found, Understood) else found
     if inspection.error is None and not inspection.questions:
@@ -161,6 +177,8 @@ def dry_run(
 ) -> ImportReport:
     """What an import would do; nothing is written. Without a store everybody is new. `rows`: contacts to show."""
     options = options or ImportOptions()
+    if store is not None and account_id is not None:
+        options = with_memory(store, account_id, options)
     found = look(path, options)
     if not isinstance(found, Understood):
         return ImportReport(warnings=found.warnings, error=found.error, message=found.message)
@@ -176,20 +194,40 @@ def dry_run(
             known_group = next((g.id for g in groups.listed(conn, account_id) if g.name == group), None)
     judge = Judge(reading_of(found, options, account, now, declared_at))
     report = ImportReport(warnings=list(found.inspection.warnings), contacts=None if rows is None else [])
-    job = job_of(AccountId(account_id or 0), ImportId(0), known_group, path.name, options, now)
-    for frame in found.table.frames(found.columns.column("email")):
-        checked = judge.check(frame)
-        note_refused(report, checked.refused.rows())
-        if report.contacts is not None and rows is not None:
-            wanted = checked.accepted.head(rows - len(report.contacts))
-            report.contacts.extend(map(shown, wanted.rows(named=True)))
-        people = rows_of(checked.accepted.rows(), secret)
-        if store is None or account_id is None:
-            report.counts.new += len(people)
-            report.counts.mailable += sum(row.reason is None for row in people)
-            continue
-        with store.read() as conn:
-            for start in range(0, len(people), LARGEST_CHUNK):
-                plan_chunk(conn, job, people[start : start + LARGEST_CHUNK], report.counts)
+    addresses = found.columns.column("email")
+    judge.look_ahead(found.table.frames(addresses))
+    checked = (judge.check(frame) for frame in found.table.frames(addresses))
+    if store is None or account_id is None:
+        for one in checked:
+            note_refused(report, one.refused.rows())
+            _show(report, one.accepted, rows)
+            people = one.accepted.height if options.mode in {Mode.ADD, Mode.ADD_AND_UPDATE} else 0
+            report.counts.new += people
+            report.counts.unknown += one.accepted.height - people
+            report.counts.mailable += one.accepted["reason"].null_count() if people else 0
+    else:
+        job = job_of(AccountId(account_id), ImportId(0), known_group, options, now)
+        shape = shape_of(found.columns.fields.values())
+        stager = Stager(secret, shape, None)
+        with store.session() as session:
+            for batch in batches(checked):
+                note_refused(report, batch.refused)
+                _show(report, batch.accepted, rows)
+                stager.stage(session, batch)
+                _plan(session, job, shape, batch.accepted.height, report)
     report.warnings = sorted({*report.warnings, *judge.warnings})
     return report
+
+
+def _show(report: ImportReport, accepted: pl.DataFrame, rows: int | None) -> None:
+    if report.contacts is not None and rows is not None and len(report.contacts) < rows:
+        first = accepted.sort("row").head(rows - len(report.contacts))
+        report.contacts.extend(map(shown, first.rows(named=True)))
+
+
+def _plan(session: Session, job: merging.Job, shape: Shape, height: int, report: ImportReport) -> None:
+    for first in range(1, height + 1, LARGEST):
+        with session.aside() as conn:
+            merging.decide(conn, job, shape, first, min(first + LARGEST - 1, height))
+            plan = merging.tally(conn)
+            count(report.counts, plan, merging.left_out(conn))

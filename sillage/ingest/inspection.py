@@ -9,13 +9,15 @@ from typing import Any
 import fastexcel
 import polars as pl
 
+from sillage.domain.field import FieldType
 from sillage.errors import BadInput
+from sillage.ingest.columnar import PARQUET_MAGIC, ParquetTable
 from sillage.ingest.dates import DateOrder, OrderEvidence, with_answer
 from sillage.ingest.mapping import ColumnMap, map_columns
 from sillage.ingest.options import ImportOptions
 from sillage.ingest.rows import without_blank_rows
 from sillage.ingest.table import Table, TextTable, cell
-from sillage.ingest.workbook import MAGIC, SheetTable
+from sillage.ingest.workbook import MAGIC, OLD_MAGIC, SheetTable
 
 DATE_ORDER = "date_order"
 _DATE_FIELDS = ("birthday", "consent_at", "unsubscribed")
@@ -81,9 +83,9 @@ def look(path: Path, options: ImportOptions) -> Understood | Inspection:
         table = open_table(path)
         known = _of_table(table)
         names = table.header.names
-        columns = map_columns(names, table.header.width, table.sample, options.mapping, path.name)
+        columns = map_columns(names, table.header.width, table.sample, options.mapping, path.name, options.remembered)
         known = _of_table(table, columns)
-        rows, evidence = _read_through(table, columns)
+        rows, evidence = _read_through(table, columns, options)
         known = _of_table(table, columns, rows=rows)
     except BadInput as exc:
         return _with_error(known, exc.code, str(exc))
@@ -112,11 +114,18 @@ def open_table(path: Path) -> Table:
         raise BadInput(f"{path} is no file", code="unreadable")
     with path.open("rb") as file:
         magic = file.read(len(MAGIC))
-    return SheetTable.open(path) if magic == MAGIC else TextTable.open(path)
+    if magic == PARQUET_MAGIC:
+        return ParquetTable.open(path)
+    return SheetTable.open(path) if magic in {MAGIC, OLD_MAGIC} else TextTable.open(path)
 
 
-def _read_through(table: Table, columns: ColumnMap) -> tuple[int, dict[str, OrderEvidence]]:
+def _read_through(table: Table, columns: ColumnMap, options: ImportOptions) -> tuple[int, dict[str, OrderEvidence]]:
     dates = {name: number for name in _DATE_FIELDS if (number := columns.column(name)) is not None}
+    dates |= {
+        columns.names[number]: number
+        for number in columns.custom
+        if options.fields.get(columns.names[number]) is FieldType.DATE
+    }
     evidence = dict.fromkeys(dates, OrderEvidence())
     rows = 0
     for frame in table.frames(columns.column("email")):
@@ -130,8 +139,13 @@ def _of_table(
     table: Table, columns: ColumnMap | None = None, *, rows: int = 0, open_fields: list[str] | None = None
 ) -> Inspection:
     names = list(columns.names) if columns else [name.strip() for name in table.header.names or []]
-    asked = [columns.names[number] for name in open_fields or [] if columns for number in [columns.column(name)] if
-             number is not None]  # fmt: skip
+    # A custom column of dates is asked about under its own name.
+    asked = [
+        name if number is None else columns.names[number]
+        for name in open_fields or []
+        if columns
+        for number in [columns.column(name)]
+    ]
     return Inspection(
         encoding=table.encoding,
         separator=table.separator,

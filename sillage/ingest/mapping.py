@@ -19,6 +19,8 @@ CONSENT_FIELDS = (
 FIELDS = ("email", "phone", *TEXT_FIELDS, *CONSENT_FIELDS)
 IGNORED = "-"
 """Said instead of a field, for a column that is left out."""
+OWN = "custom"
+"""Said instead of a field, for a column that is a custom field whatever its header looks like."""
 MAX_COLUMNS = 16_384
 MAX_NAME = 200
 MOSTLY = 0.6
@@ -87,8 +89,10 @@ def map_columns(
     sample: Sequence[Sequence[str]],
     wanted: Mapping[str, str],
     file_name: str,
+    remembered: Mapping[str, str] | None = None,
 ) -> ColumnMap:
-    """What each column means. `wanted` is what the user said (header → field, `-` to leave one out).
+    """What each column means. `wanted` is what the user said (header → field, `-` to leave one out), `remembered` what
+    was said before of such headers (`key_of` them → field).
 
     Raises: BadInput (duplicate_header, unknown_column, unknown_field, no_address_column, not_a_table).
     """
@@ -97,9 +101,13 @@ def map_columns(
     names = _names(headers, width, file_name)
     columns = [[row[n].strip() if n < len(row) else "" for row in sample] for n in range(width)]
     fields, ignored = _as_wanted(names, wanted)
+    if headers is not None:
+        _recall(names, remembered or {}, fields, ignored)
+    said = {**(remembered or {}), **{key_of(header): field for header, field in wanted.items()}}
+    own = {n for n, name in enumerate(names) if said.get(key_of(name)) == OWN}
     for number, name in enumerate(names if headers is not None else ()):
         field = field_of(name)
-        if field is None or field in fields.values() or number in fields or number in ignored:
+        if field is None or field in fields.values() or number in fields or number in ignored or number in own:
             continue
         if field not in _NEEDS_WORDS or _says_words(columns[number], field):
             fields[number] = field
@@ -143,6 +151,8 @@ def _as_wanted(names: Sequence[str], wanted: Mapping[str, str]) -> tuple[dict[in
             raise BadInput(f"there is no column {header!r}; there are: {', '.join(names[:50])}", code="unknown_column")
         if field == IGNORED:
             ignored.add(number)
+        elif field == OWN:
+            continue
         elif field not in FIELDS:
             raise BadInput(f"{field!r} is no field; fields are: {', '.join(FIELDS)}", code="unknown_field")
         elif field in fields.values():
@@ -150,6 +160,17 @@ def _as_wanted(names: Sequence[str], wanted: Mapping[str, str]) -> tuple[dict[in
         else:
             fields[number] = field
     return fields, ignored
+
+
+def _recall(names: Sequence[str], remembered: Mapping[str, str], fields: dict[int, str], ignored: set[int]) -> None:
+    for number, name in enumerate(names):
+        field = remembered.get(key_of(name))
+        if field is None or number in fields or number in ignored:
+            continue
+        if field == IGNORED:
+            ignored.add(number)
+        elif field in FIELDS and field not in fields.values():
+            fields[number] = field
 
 
 def _says_words(cells: Sequence[str], field: str) -> bool:

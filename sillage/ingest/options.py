@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sillage.domain.consent import Basis
+from sillage.domain.field import FieldType
 from sillage.errors import BadInput
 from sillage.ingest.dates import DateOrder
+from sillage.store.merging import Mode
+
+
+class Wins(StrEnum):
+    """Of two rows with one address."""
+
+    FIRST = "first"
+    LAST = "last"
 
 
 class ImportOptions(BaseModel):
@@ -18,11 +28,19 @@ class ImportOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mapping: dict[str, str] = Field(default_factory=dict)
-    """Header → field, where the file's own words are not understood; `-` leaves a column out."""
+    """Header → field, where the file's own words are not understood; `-` leaves a column out, `custom` makes it a field
+    of its own."""
+    remembered: dict[str, str] = Field(default_factory=dict)
+    """The same, of headers without case and accents: what the account's people said before."""
     date_order: DateOrder | None = None
     """How dates are read that could be read in two ways."""
     region: str | None = None
     """Country of phone numbers without a country code (ISO 3166, as FR); by default the account's."""
+    mode: Mode = Mode.ADD_AND_UPDATE
+    wins: Wins = Wins.FIRST
+    """Which of two rows with one address is taken."""
+    fields: dict[str, FieldType] = Field(default_factory=dict)
+    """Header → type of the custom field that is made of it; others are text."""
     consent_declared_by: str = ""
     consent_wording: str = ""
     consent_version: str = ""

@@ -43,6 +43,10 @@ class Counts:
     unchanged: int = 0
     kept_out: int = 0
     mailable: int = 0
+    unknown: int = 0
+    """Rows of an import that adds nobody, whose people are no contacts."""
+    still_out: int = 0
+    """Of the accepted rows: people who unsubscribed before. Their fields are brought up to date, they stay out."""
     kept_out_rows: list[KeptOut] = field(default_factory=list)
 
     @property
@@ -64,13 +68,16 @@ class Counts:
             "unchanged": self.unchanged,
             "kept_out": self.kept_out,
             "mailable": self.mailable,
+            "unknown": self.unknown,
+            "still_out": self.still_out,
             "kept_out_rows": [[kept.row, kept.reason] for kept in self.kept_out_rows],
         }
 
     @classmethod
     def read(cls, values: dict[str, Any]) -> Counts:
         """Counts from plain data; what is missing is zero."""
-        numbers = {name: int(values.get(name, 0)) for name in ("new", "updated", "unchanged", "kept_out", "mailable")}
+        names = ("new", "updated", "unchanged", "kept_out", "mailable", "unknown", "still_out")
+        numbers = {name: int(values.get(name, 0)) for name in names}
         return cls(
             **numbers, kept_out_rows=[KeptOut(int(row), str(why)) for row, why in values.get("kept_out_rows", [])]
         )
@@ -110,6 +117,8 @@ class ImportReport:
             "kept_out": self.counts.kept_out,
             "kept_out_rows": [{"row": k.row, "reason": k.reason} for k in self.counts.kept_out_rows],
             "mailable": self.counts.mailable,
+            "unknown": self.counts.unknown,
+            "still_unsubscribed": self.counts.still_out,
             "questions": self.questions,
             "warnings": self.warnings,
             "error": self.error,

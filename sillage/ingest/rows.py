@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,10 +10,13 @@ import numpy.typing as npt
 import polars as pl
 
 from sillage.domain.contact import TEXT_FIELDS, AddressFault
+from sillage.domain.field import FieldType
 from sillage.domain.provider import OTHER, by_domain
 from sillage.ingest.address import parse_addresses, parse_phones
+from sillage.ingest.custom import CustomCells, clean
 from sillage.ingest.dates import DateOrder, parse_dates
 from sillage.ingest.mapping import ColumnMap
+from sillage.ingest.options import Wins
 from sillage.ingest.permission import ConsentRules, judge
 from sillage.ingest.table import EXCESS, ROW, cell
 from sillage.ingest.workbook import ERRORS
@@ -26,7 +29,6 @@ CELL_TOO_LARGE = "cell_too_large"
 DUPLICATE = "duplicate_in_file"
 
 _CONTROLS = r"[\p{Cc}\p{Zl}\p{Zp}]+"
-_CONTROLS_IN_TEXT = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+"
 _HASH_SEED = 20_261_124
 
 
@@ -41,6 +43,10 @@ class Reading:
     region: str | None
     """Where phone numbers without a country code are from, as FR."""
     numeric: frozenset[int] = frozenset()
+    types: Mapping[int, FieldType] = field(default_factory=dict)
+    """Custom column → type; others are text."""
+    wins: Wins = Wins.FIRST
+    """Which of two rows with one address is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +70,125 @@ class _Seen:
     """
 
     def __init__(self) -> None:
-        self._hashes: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        # Runs that halve in length, merged as they grow equal: sorting all keys for each frame would be quadratic.
+        self._runs: list[npt.NDArray[np.uint64]] = []
 
     def first(self, keys: pl.Series) -> pl.Series:
         """Whether each key comes for the first time (null counts as first)."""
+        if keys.null_count() == len(keys):
+            return pl.Series([True] * len(keys), dtype=pl.Boolean)
         hashes = keys.hash(_HASH_SEED).to_numpy()
-        before = np.searchsorted(self._hashes, hashes)
         known = np.zeros(len(hashes), dtype=bool)
-        inside = before < len(self._hashes)
-        known[inside] = self._hashes[before[inside]] == hashes[inside]
+        for run in self._runs:
+            before = np.searchsorted(run, hashes)
+            before[before == len(run)] = 0
+            known |= run[before] == hashes
         return (keys.is_first_distinct() & ~pl.Series(known)) | keys.is_null()
 
     def add(self, keys: pl.Series) -> None:
         """Remember keys."""
-        self._hashes = np.sort(
-            np.concatenate([self._hashes, keys.drop_nulls().hash(_HASH_SEED).to_numpy()]), kind="stable"
-        )
+        new = np.sort(keys.drop_nulls().hash(_HASH_SEED).to_numpy())
+        while self._runs and len(self._runs[-1]) <= 2 * len(new):
+            new = np.sort(np.concatenate([self._runs.pop(), new]), kind="stable")
+        if len(new):
+            self._runs.append(new)
+
+
+class _Last:
+    """For keys that come more than once: the row where each comes last."""
+
+    def __init__(self) -> None:
+        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._rows: list[npt.NDArray[np.int64]] = []
+        self._again: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self._at: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+
+    def note(self, keys: pl.Series, rows: pl.Series) -> None:
+        """Look at the keys of a frame."""
+        is_key = keys.is_not_null()
+        self._hashes.append(keys.filter(is_key).hash(_HASH_SEED).to_numpy())
+        self._rows.append(rows.filter(is_key).to_numpy())
+
+    def close(self) -> None:
+        """All frames were looked at: keep the keys that came again."""
+        if not self._hashes:
+            return
+        hashes, rows = np.concatenate(self._hashes), np.concatenate(self._rows)
+        self._hashes, self._rows = [], []
+        if not len(hashes):
+            return
+        order = np.lexsort((rows, hashes))
+        hashes, rows = hashes[order], rows[order]
+        same = hashes[1:] == hashes[:-1]
+        is_again = np.concatenate([same, [False]]) | np.concatenate([[False], same])
+        is_last = np.concatenate([~same, [True]])
+        self._again, self._at = hashes[is_again & is_last], rows[is_again & is_last]
+
+    def is_kept(self, keys: pl.Series, rows: pl.Series) -> pl.Series:
+        """Whether each row is the last with its key."""
+        if not len(self._again):
+            return pl.Series([True] * len(keys), dtype=pl.Boolean)
+        hashes = keys.hash(_HASH_SEED).to_numpy()
+        place = np.searchsorted(self._again, hashes)
+        place[place == len(self._again)] = 0
+        is_earlier = (self._again[place] == hashes) & (self._at[place] != rows.to_numpy())
+        return keys.is_null() | ~pl.Series(is_earlier)
 
 
 @dataclass(slots=True)
 class Judge:
-    """Judges the frames of one file, in their order: of two rows with one address the first wins."""
+    """Judges the frames of one file, in their order: of two rows with one address the first wins, or the last."""
 
     reading: Reading
     warnings: set[str] = field(default_factory=set)
     _emails: _Seen = field(default_factory=_Seen)
     _phones: _Seen = field(default_factory=_Seen)
+    _last_emails: _Last = field(default_factory=_Last)
+    _last_phones: _Last = field(default_factory=_Last)
+    _custom: CustomCells | None = None
+
+    @property
+    def custom(self) -> CustomCells:
+        """The reader of custom fields, which knows what it saw."""
+        if self._custom is None:
+            reading = self.reading
+            self._custom = CustomCells(
+                reading.columns, reading.numeric, reading.types, reading.orders, reading.consent.now.year
+            )
+        return self._custom
+
+    def look_ahead(self, frames: Iterator[pl.DataFrame]) -> None:
+        """Where the last of two rows wins: learn from all frames which one that is. Call it before the first check."""
+        if self.reading.wins is Wins.FIRST:
+            return
+        for frame in frames:
+            state, reason, _ = self._looked_at(without_blank_rows(frame))
+            is_good = reason.is_null()
+            email = state["email"].set(~is_good, None)
+            self._last_emails.note(email, state[ROW])
+            self._last_phones.note(state["phone"].set(~is_good | email.is_not_null(), None), state[ROW])
+        self._last_emails.close()
+        self._last_phones.close()
 
     def check(self, frame: pl.DataFrame) -> Checked:
         """Judge one frame."""
         frame = without_blank_rows(frame)
+        state, reason, said = self._looked_at(frame)
+        reason = self._refuse_duplicates(state, reason)
+        is_good = reason.is_null()
+        value = pl.coalesce(said, _column(frame, self.reading.columns, "phone"))
+        refused = pl.DataFrame({ROW: frame[ROW], "reason": reason}).with_columns(
+            value.str.slice(0, SHOWN_CHARACTERS).fill_null("").alias("value")
+        ).filter(~is_good)  # fmt: skip
+        if is_good.all():
+            return Checked(self._understood(frame, state), refused)
+        return Checked(self._understood(frame.filter(is_good), state.filter(is_good)), refused)
+
+    def _looked_at(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series, pl.Series]:
+        """Addresses and numbers of each row, why it is refused (null where it is not), and what its address cell says.
+
+        Duplicates are not looked for here.
+        """
         columns = self.reading.columns
         said = _column(frame, columns, "email")
         addresses = parse_addresses(said)
@@ -112,23 +207,21 @@ class Judge:
             .when(pl.col("email").is_null() & pl.col("phone").is_null()).then(pl.lit(AddressFault.EMPTY.value))
             .alias("reason")
         )["reason"]  # fmt: skip
-        reason = self._refuse_duplicates(state, reason)
-        is_good = reason.is_null()
-        value = pl.coalesce(said, _column(frame, columns, "phone")).str.slice(0, SHOWN_CHARACTERS).fill_null("")
-        refused = pl.DataFrame({ROW: frame[ROW], "reason": reason}).with_columns(value.alias("value")).filter(~is_good)
-        return Checked(self._understood(frame.filter(is_good), state.filter(is_good)), refused)
+        return state, reason, said
 
     def _refuse_duplicates(self, state: pl.DataFrame, reason: pl.Series) -> pl.Series:
         good = reason.is_null()
         emails = state["email"].set(~good, None)
-        is_first = self._emails.first(emails)
         by_phone = state["phone"].set(~good | state["email"].is_not_null(), None)
+        is_kept = self._last_emails.is_kept(emails, state[ROW]) & self._last_phones.is_kept(by_phone, state[ROW])
+        emails, by_phone = emails.set(~is_kept, None), by_phone.set(~is_kept, None)
+        is_first = self._emails.first(emails)
         is_first &= self._phones.first(by_phone) | by_phone.is_null()
         self._emails.add(emails.filter(is_first))
-        return reason.set(good & ~is_first, DUPLICATE)
+        return reason.set(good & ~(is_first & is_kept), DUPLICATE)
 
     def _understood(self, frame: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
-        columns, numeric = self.reading.columns, self.reading.numeric
+        columns = self.reading.columns
         phone = state["phone"]
         if state["is_wrong"].any():
             self.warnings.add("invalid_phone")
@@ -147,10 +240,16 @@ class Judge:
                 state["domain"].replace_strict(by_domain(), default=OTHER, return_dtype=pl.String).alias("provider"),
                 phone,
                 *texts,
-                _custom(frame, columns, numeric),
+                self._custom_of(frame),
                 *judge(frame, columns, self.reading.consent, self.reading.orders).get_columns(),
             ]
         ).select(ACCEPTED)
+
+    def _custom_of(self, frame: pl.DataFrame) -> pl.Series:
+        custom = self.custom.read(frame)
+        if self.custom.invalid:
+            self.warnings.add("invalid_value")
+        return custom
 
     def _without_errors(self, frame: pl.DataFrame) -> pl.DataFrame:
         is_error = pl.exclude(ROW, EXCESS).is_in(ERRORS)
@@ -161,13 +260,15 @@ class Judge:
 
     def _text(self, frame: pl.DataFrame, name: str) -> pl.Series:
         cells = _column(frame, self.reading.columns, name)
+        if cells.null_count() == len(cells):
+            return cells
         if name == "birthday":
             order = self.reading.orders.get(name, DateOrder.DMY)
             read = parse_dates(cells, order, self.reading.consent.now.year)
             if (read.is_null() & cells.is_not_null() & (cells.str.strip_chars() != "")).any():
                 self.warnings.add("invalid_birthday")
             return read.alias(name)
-        return _clean(cells.str.replace_all(_CONTROLS, " ")).alias(name)
+        return clean(cells.str.replace_all(_CONTROLS, " ")).alias(name)
 
 
 def _column(frame: pl.DataFrame, columns: ColumnMap, name: str) -> pl.Series:
@@ -182,31 +283,3 @@ def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
     cells = pl.exclude(ROW, EXCESS)
     is_blank = pl.all_horizontal(cells.is_null() | (cells.str.strip_chars() == ""))
     return frame.filter(pl.col(EXCESS) | ~is_blank)
-
-
-def _clean(text: pl.Series) -> pl.Series:
-    text = text.str.strip_chars()
-    if text.str.len_bytes().sum() != text.str.len_chars().sum():
-        text = text.str.normalize("NFC")
-    return text.set(text == "", None)
-
-
-def _custom(frame: pl.DataFrame, columns: ColumnMap, numeric: frozenset[int]) -> pl.Series:
-    """The custom fields of each row as a JSON object, empty cells left out."""
-    parts: list[pl.Series] = []
-    for number in columns.custom:
-        key = json.dumps(columns.names[number], ensure_ascii=False)
-        value = frame[cell(number)]
-        if number in numeric:
-            value = value.set(value == "", None)
-            parts.append(pl.select(pl.lit(f"{key}:") + value).to_series())
-            continue
-        value = _clean(value.str.replace_all(_CONTROLS_IN_TEXT, " "))
-        if value.str.contains(r'["\\\n\t]').any():
-            for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t")):
-                value = value.str.replace_all(plain, escaped, literal=True)
-        parts.append(pl.select(pl.lit(f'{key}:"') + value + pl.lit('"')).to_series())
-    if not parts:
-        return pl.Series("custom", ["{}"] * frame.height, dtype=pl.String)
-    joined = pl.select(pl.concat_str(parts, separator=",", ignore_nulls=True)).to_series()
-    return pl.select(pl.lit("{") + joined + pl.lit("}")).to_series().alias("custom")

@@ -19,6 +19,8 @@ from sillage.ingest.mapping import field_of, is_address
 from sillage.ingest.table import EXCESS, FRAME_ROWS, ROW, Table, cell
 
 MAGIC = b"PK\x03\x04"
+OLD_MAGIC = b"\xd0\xcf\x11\xe0"
+"""XLS of before 2007: no package, so that it unpacks to nothing more than it is."""
 MAX_UNPACKED = 100 << 20
 MAX_RATIO = 100
 # A reader makes room for the whole rectangle that the cells span: two cells in far corners are 17 thousand million.
@@ -35,6 +37,7 @@ ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#
 _NUMBER = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$"
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
 _ERROR_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?t="e"')
+_REPEATED = re.compile(rb'(<table:table-cell [^>]*?number-columns-repeated="(\d{1,9})"[^>]*)>')
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
@@ -50,7 +53,8 @@ class SheetTable(Table):
 
         Raises: BadInput (unreadable, unpacks_too_large, empty_file).
         """
-        with_errors = _look_through(path)
+        with path.open("rb") as file:
+            with_errors = set() if file.read(4) == OLD_MAGIC else _look_through(path)
         try:
             book = fastexcel.read_excel(path)
             sheets = {name: book.load_sheet(name, header_row=None, skip_rows=0, n_rows=1, dtypes="string") for name in
@@ -131,16 +135,20 @@ def _look_through(path: Path) -> set[str]:
     try:
         with zipfile.ZipFile(path) as package:
             names = set(package.namelist())
-            if "xl/workbook.xml" not in names:
-                raise BadInput(f"{path.name} is a package, but no XLSX workbook", code="unreadable")
+            if not names & {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}:
+                raise BadInput(f"{path.name} is a package, but no workbook (XLSX, XLSB, ODS)", code="unreadable")
             _refuse_bomb(path, sum(part.file_size for part in package.infolist()))
             failed: set[str] = set()
             unpacked = 0
             for part in package.infolist():
+                if part.filename == "content.xml":
+                    _refuse_repeats(path, package, part)
                 size, has_errors = _unpack(path, package, part, unpacked)
                 unpacked += size
                 if has_errors:
                     failed.add(part.filename)
+            if "xl/workbook.xml" not in names:
+                return set()
             return {sheet for sheet, part in _parts(package, names).items() if part in failed}
     except (
         zipfile.BadZipFile, zlib.error, ET.ParseError, OSError, EOFError, NotImplementedError, RuntimeError, ValueError,
@@ -181,6 +189,24 @@ def _unpack(path: Path, package: zipfile.ZipFile, part: zipfile.ZipInfo, before:
     return size, has_errors
 
 
+def _refuse_repeats(path: Path, package: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """An ODS says once what is written often: full cells that are repeated a million times are no contacts."""
+    tail, spanned = b"", 0
+    with package.open(part) as stream:
+        unpacked = 0
+        while chunk := stream.read(CHUNK):
+            unpacked += len(chunk)
+            _refuse_bomb(path, unpacked)
+            text = tail + chunk
+            for tag, times in _REPEATED.findall(text):
+                # Empty cells to the end of a row, and empty rows to the end of a sheet, are how each sheet ends.
+                if b"office:value" in tag:
+                    spanned += int(times)
+            tail = text[-OVERLAP:]
+    if spanned > MAX_SPANNED:
+        raise BadInput(f"{path.name} repeats cells {spanned} times: this is no table", code="unpacks_too_large")
+
+
 def _number(column: bytes) -> int:
     number = 0
     for letter in column:
@@ -204,4 +230,4 @@ def _parts(package: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
     }
 
 
-__all__ = ["ERRORS", "MAGIC", "SheetTable"]
+__all__ = ["ERRORS", "MAGIC", "OLD_MAGIC", "SheetTable"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,18 +15,11 @@ from sillage.errors import NotFound
 from sillage.store import bulk
 from sillage.store.tables import contacts, imports
 
-_HELD_COLUMNS = ("id", "email", "phone", "provider", *TEXT_FIELDS, "custom", "import_id")
-_HELD = f"select {', '.join(_HELD_COLUMNS)} from contacts where account_id = {{p}} and "
 NEW_COLUMNS = (
     "id", "account_id", "email", "email_hash", "phone", "phone_hash", "provider", *TEXT_FIELDS, "custom", "source",
     "import_id", "created_at", "updated_at",
 )  # fmt: skip
 """Values of a new contact, in the order that `insert_many` takes; moments as microseconds, `custom` as JSON text."""
-_CHANGE = (
-    f"update contacts set phone = {{p}}, phone_hash = coalesce({{p}}, phone_hash), provider = {{p}}, "
-    f"{', '.join(f'{name} = {{p}}' for name in TEXT_FIELDS)}, custom = {{p}}, import_id = {{p}}, updated_at = {{p}} "
-    "where id = {p} and account_id = {p}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +36,6 @@ class Contact:
     source: str
     created_at: datetime
     updated_at: datetime
-
-
-class Held(NamedTuple):
-    """A contact as an import finds it. `fields` are in the order of TEXT_FIELDS, `custom` is JSON text."""
-
-    id: int
-    email: str | None
-    phone: str | None
-    provider: str
-    fields: tuple[str | None, ...]
-    custom: str
-    import_id: int | None
 
 
 def visible() -> sa.ColumnElement[bool]:
@@ -126,24 +106,6 @@ def merge_fields_of(conn: sa.Connection, account_id: AccountId, contact_id: Cont
     return {**found.custom, **found.fields, "phone": found.phone, "email": found.email}
 
 
-def held_by_email(conn: sa.Connection, account_id: AccountId, emails: Iterable[str]) -> dict[str, Held]:
-    """Contacts with these addresses, those of open imports among them."""
-    rows = bulk.select_among(conn, _HELD + "email {in}", (account_id,), emails)
-    return {str(row[1]): _held(row) for row in rows}
-
-
-def held_by_phone(conn: sa.Connection, account_id: AccountId, phones: Iterable[str]) -> dict[str, Held]:
-    """Contacts with these numbers, those of open imports among them."""
-    rows = bulk.select_among(conn, _HELD + "phone {in}", (account_id,), phones)
-    return {str(row[2]): _held(row) for row in rows}
-
-
-def _held(row: Sequence[Any]) -> Held:
-    custom = row[-2]
-    text = custom if isinstance(custom, str) else json.dumps(custom, ensure_ascii=False, separators=(",", ":"))
-    return Held(row[0], row[1], row[2], row[3], tuple(row[4:-2]), text, row[-1])
-
-
 def reserve_ids(conn: sa.Connection, number: int) -> range | list[int]:
     """Ids for new contacts, which nobody else gets (on SQLite until the transaction ends, and it is the only one)."""
     if bulk.is_sqlite(conn):
@@ -161,14 +123,6 @@ def insert_many(conn: sa.Connection, rows: Sequence[Sequence[Any]]) -> None:
     Raises: an integrity error of SQLAlchemy or psycopg where an address or a number is taken.
     """
     bulk.insert(conn, contacts, NEW_COLUMNS, rows)
-
-
-def change_many(conn: sa.Connection, account_id: AccountId, rows: Sequence[Sequence[Any]]) -> None:
-    """Change contacts; a hash of None stays.
-
-    Each row: (phone, phone_hash, provider, *TEXT_FIELDS, custom, import_id, updated_at, id).
-    """
-    bulk.execute(conn, _CHANGE, [(*row, account_id) for row in rows])
 
 
 def emails_of(conn: sa.Connection, account_id: AccountId, contact_ids: Iterable[ContactId]) -> dict[ContactId, str]:

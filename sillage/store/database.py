@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sillage.errors import BadInput, TransientError
 # File systems on which SQLite's locks can't be trusted (statfs f_type; linux/magic.h and fs headers).
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"}
 BUSY_TIMEOUT_MS = 10_000
+SESSION_CACHE_KIB = 24 << 10
 
 
 class Store:
@@ -40,6 +42,8 @@ class Store:
         else:
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.engine = _engine(self.url, is_sqlite=self.is_sqlite)
+        # Sessions are held for long and take no connection away from those who need one for a moment.
+        self._session_engine = _engine(self.url, is_sqlite=self.is_sqlite, poolclass=sa.NullPool)
         self._local = threading.local()
 
     @contextmanager
@@ -62,7 +66,7 @@ class Store:
         """
         try:
             if self.is_sqlite:
-                with self._turn(), self.engine.connect().execution_options(sillage_write=True) as conn, conn.begin():
+                with self.turn(), self.engine.connect().execution_options(sillage_write=True) as conn, conn.begin():
                     yield conn
             else:
                 with self.engine.begin() as conn:
@@ -71,7 +75,25 @@ class Store:
             raise TransientError(_explain(exc, self.url)) from exc
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def session(self) -> Iterator[Session]:
+        """One connection for a long work with temporary tables, cut into short transactions; closed at the end."""
+        conn = self._session_engine.connect()
+        try:
+            if self.is_sqlite:
+                for pragma in (
+                    f"cache_size={-SESSION_CACHE_KIB}",
+                    # The session moves its pages into the file itself, while it holds no lock.
+                    "wal_autocheckpoint=0",
+                    "temp.secure_delete=off",
+                ):
+                    conn.exec_driver_sql(f"pragma {pragma}").close()
+                conn.commit()
+            yield Session(self, conn)
+        finally:
+            conn.close()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
         """Wait for this writer's turn; a descriptor per thread, since flock knows descriptors, not threads."""
         descriptor = getattr(self._local, "descriptor", None)
         if descriptor is None:
@@ -88,10 +110,52 @@ class Store:
         self.engine.dispose()
 
 
-def _engine(url: sa.URL, *, is_sqlite: bool) -> sa.Engine:
+class Session:
+    """A connection with temporary tables of its own. One thread at a time."""
+
+    def __init__(self, store: Store, conn: sa.Connection) -> None:
+        self._store = store
+        self._conn = conn
+
+    @contextmanager
+    def aside(self) -> Iterator[sa.Connection]:
+        """Fill temporary tables and read; nothing of ops is written, and nobody waits."""
+        with self._conn.execution_options(sillage_write=False).begin():
+            yield self._conn
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One short transaction, as `Store.write`.
+
+        Raises: TransientError where the disk is full or the database doesn't answer.
+        """
+        store = self._store
+        turn = store.turn() if store.is_sqlite else nullcontext()
+        try:
+            with turn, self._conn.execution_options(sillage_write=True).begin():
+                yield self._conn
+        except sa.exc.OperationalError as exc:
+            raise TransientError(_explain(exc, store.url)) from exc
+
+    def checkpoint(self) -> None:
+        """Move what was committed from SQLite's journal into its file, while others read and write."""
+        if self._store.is_sqlite:
+            with self._conn.execution_options(sillage_write=False, sillage_autocommit=True).begin():
+                self._conn.exec_driver_sql("pragma wal_checkpoint(passive)").close()
+            self._conn.execution_options(sillage_autocommit=False)
+
+
+def _engine(url: sa.URL, *, is_sqlite: bool, poolclass: type[sa.Pool] | None = None) -> sa.Engine:
+    options: dict[str, Any] = {"json_serializer": _json}
+    if poolclass is not None:
+        options["poolclass"] = poolclass
+    elif not is_sqlite:
+        options |= {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True}
     if not is_sqlite:
-        return sa.create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+        return sa.create_engine(url, **options)
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **options
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # a DBAPI connection has no type
@@ -109,10 +173,18 @@ def _engine(url: sa.URL, *, is_sqlite: bool) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(conn: sa.Connection) -> None:
-        writes = conn.get_execution_options().get("sillage_write")
+        options = conn.get_execution_options()
+        if options.get("sillage_autocommit"):
+            return
+        writes = options.get("sillage_write")
         conn.exec_driver_sql("begin immediate" if writes else "begin")
 
     return engine
+
+
+def _json(value: Any) -> str:
+    """JSON as imports write it, so that the same value is the same text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _explain(exc: sa.exc.OperationalError, url: sa.URL) -> str:

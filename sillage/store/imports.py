@@ -12,17 +12,20 @@ import sqlalchemy as sa
 
 from sillage.domain.ids import AccountId, GroupId, ImportId
 from sillage.errors import NotFound
-from sillage.store import bulk
-from sillage.store.tables import contacts, imports
+from sillage.store.tables import imports
 
 
 class ImportState(StrEnum):
-    """The life of an import: running → sealed. One that asks a question is parked; one may fail or be taken back."""
+    """The life of an import: running → sealed. One that asks a question is parked; one may fail.
+
+    A running or a sealed one may be undone: undoing → taken_back.
+    """
 
     RUNNING = "running"
     SEALED = "sealed"
     PARKED = "parked"
     FAILED = "failed"
+    UNDOING = "undoing"
     TAKEN_BACK = "taken_back"
 
 
@@ -42,9 +45,12 @@ class Import:
     counts: dict[str, Any]
     refused_path: Path | None
     done_rows: int
-    """The file's line up to which all records are in ops."""
+    """How many accepted rows are in ops, in the order in which the import takes them."""
     created_at: datetime
     sealed_at: datetime | None
+    first_id: int | None = None
+    last_id: int | None = None
+    """The contacts that it made have ids from the first to the last; others may lie between."""
 
 
 def start(
@@ -81,12 +87,25 @@ def start(
 
 
 def advance(
-    conn: sa.Connection, account_id: AccountId, import_id: ImportId, *, done_rows: int, counts: dict[str, Any]
+    conn: sa.Connection,
+    account_id: AccountId,
+    import_id: ImportId,
+    *,
+    done_rows: int,
+    counts: dict[str, Any],
+    first_id: int | None = None,
+    last_id: int | None = None,
 ) -> bool:
-    """Write how far a running import is, in the transaction of the rows themselves; False where it is not running."""
-    done = conn.execute(
-        imports.update().where(*_is_running(account_id, import_id)).values(done_rows=done_rows, counts=counts)
-    )
+    """Write how far a running import is, in the transaction of the rows themselves; False where it is not running.
+
+    `first_id`, `last_id`: of the contacts that these rows made.
+    """
+    values: dict[str, Any] = {"done_rows": done_rows, "counts": counts}
+    if first_id is not None:
+        held = imports.c
+        values["first_id"] = sa.case((held.first_id < first_id, held.first_id), else_=first_id)
+        values["last_id"] = sa.case((held.last_id > last_id, held.last_id), else_=last_id)
+    done = conn.execute(imports.update().where(*_is_running(account_id, import_id)).values(**values))
     return done.rowcount == 1
 
 
@@ -113,9 +132,33 @@ def seal(
     return done.rowcount == 1
 
 
-def end(conn: sa.Connection, account_id: AccountId, import_id: ImportId, state: ImportState) -> None:
-    """Say that an import failed or was taken back."""
-    conn.execute(imports.update().where(*_is_running(account_id, import_id)).values(state=state.value))
+def begin_undo(conn: sa.Connection, account_id: AccountId, import_id: ImportId) -> bool:
+    """Hide what an import made, before it is undone; False where it is neither running nor sealed nor being undone."""
+    states = [ImportState.RUNNING.value, ImportState.SEALED.value, ImportState.UNDOING.value]
+    done = conn.execute(
+        imports.update()
+        .where(imports.c.account_id == account_id, imports.c.id == import_id, imports.c.state.in_(states))
+        .values(state=ImportState.UNDOING.value)
+    )
+    return done.rowcount == 1
+
+
+def end_undo(conn: sa.Connection, account_id: AccountId, import_id: ImportId, *, counts: dict[str, Any]) -> None:
+    """Say that an import is undone."""
+    conn.execute(
+        imports.update()
+        .where(
+            imports.c.account_id == account_id,
+            imports.c.id == import_id,
+            imports.c.state == ImportState.UNDOING.value,
+        )
+        .values(state=ImportState.TAKEN_BACK.value, counts=counts)
+    )
+
+
+def fail(conn: sa.Connection, account_id: AccountId, import_id: ImportId) -> None:
+    """Say that a running import failed."""
+    conn.execute(imports.update().where(*_is_running(account_id, import_id)).values(state=ImportState.FAILED.value))
 
 
 def _is_running(account_id: AccountId, import_id: ImportId) -> tuple[sa.ColumnElement[bool], ...]:
@@ -153,7 +196,8 @@ def listed(conn: sa.Connection, account_id: AccountId, *, limit: int = 100) -> l
 
 def running(conn: sa.Connection) -> list[Import]:
     """The imports that are open, of all accounts: asked once, when a process starts, to finish what a kill left."""
-    query = sa.select(imports).where(imports.c.state == ImportState.RUNNING.value).order_by(imports.c.id)
+    open_states = [ImportState.RUNNING.value, ImportState.UNDOING.value]
+    query = sa.select(imports).where(imports.c.state.in_(open_states)).order_by(imports.c.id)
     return [_import(row) for row in conn.execute(query)]
 
 
@@ -184,33 +228,6 @@ def first_time(conn: sa.Connection, account_id: AccountId, sha256: str) -> datet
     return found
 
 
-def sealed_among(conn: sa.Connection, account_id: AccountId, import_ids: set[int]) -> set[int]:
-    """Those of some imports that are sealed."""
-    if not import_ids:
-        return set()
-    query = sa.select(imports.c.id).where(
-        imports.c.account_id == account_id,
-        imports.c.id.in_(import_ids),
-        imports.c.state == ImportState.SEALED.value,
-    )
-    return set(conn.execute(query).scalars())
-
-
-def take_back_some(conn: sa.Connection, account_id: AccountId, import_id: ImportId, limit: int) -> int:
-    """Delete up to `limit` contacts that an unsealed import made, with all that hangs on them; returns how many.
-
-    What it changed on contacts that were there before stays.
-    """
-    made = (contacts.c.account_id == account_id, contacts.c.import_id == import_id)
-    ids: list[int] = list(conn.execute(sa.select(contacts.c.id).where(*made).limit(limit)).scalars())
-    for table in ("group_members", "consent_acts", "consents"):
-        bulk.execute(
-            conn, f"delete from {table} where account_id = {{p}} and contact_id = {{p}}", [(account_id, i) for i in ids]
-        )
-    bulk.execute(conn, "delete from contacts where account_id = {p} and id = {p}", [(account_id, i) for i in ids])
-    return len(ids)
-
-
 def _import(row: Any) -> Import:
     return Import(
         ImportId(row.id),
@@ -227,4 +244,6 @@ def _import(row: Any) -> Import:
         row.done_rows,
         row.created_at,
         row.sealed_at,
+        row.first_id,
+        row.last_id,
     )

@@ -11,6 +11,7 @@ from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.consent import Channel, Purpose
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
+from sillage.domain.field import FieldType
 from sillage.store.columns import BigId, Json, Moment, one_of
 
 metadata = sa.MetaData(
@@ -106,10 +107,14 @@ imports = sa.Table(
     sa.Column("counts", Json, nullable=False, server_default="{}"),
     sa.Column("refused_path", sa.Text),
     sa.Column("done_rows", BigId, nullable=False, server_default="0"),
+    sa.Column("first_id", BigId),
+    sa.Column("last_id", BigId),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("sealed_at", Moment),
-    sa.CheckConstraint("state in ('running', 'sealed', 'parked', 'failed', 'taken_back')", name="state_known"),
-    comment="One file of contacts. Contacts that it made are seen only once it is sealed.",
+    sa.CheckConstraint(
+        "state in ('running', 'sealed', 'parked', 'failed', 'undoing', 'taken_back')", name="state_known"
+    ),
+    comment="One file of contacts. Those that it made are seen only once it is sealed; their ids span first to last.",
 )
 
 contacts = sa.Table(
@@ -141,6 +146,55 @@ contacts = sa.Table(
     sa.CheckConstraint("email is not null or phone is not null", name="reachable"),
     sqlite_autoincrement=True,
     comment="A person, within one account. `email` is normalised; `provider` is the mailbox provider.",
+)
+
+import_changes = sa.Table(
+    "import_changes",
+    metadata,
+    sa.Column("import_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, primary_key=True),
+    _account(),
+    sa.Column("phone", sa.Text),
+    sa.Column("phone_hash", sa.LargeBinary),
+    sa.Column("provider", sa.Text),
+    sa.Column("first_name", sa.Text),
+    sa.Column("last_name", sa.Text),
+    sa.Column("company", sa.Text),
+    sa.Column("country", sa.Text),
+    sa.Column("city", sa.Text),
+    sa.Column("postcode", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("birthday", sa.Text),
+    sa.Column("custom", Json),
+    sa.Column("seen_with", BigId),
+    sa.Column("at", sa.BigInteger),
+    sa.CheckConstraint("kind in ('fields', 'consent', 'group')", name="kind_known"),
+    sqlite_with_rowid=False,
+    comment="How a contact that was there was before an import changed it, so that the import can be undone.",
+)
+
+custom_fields = sa.Table(
+    "custom_fields",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("choices", Json, nullable=False, server_default="[]"),
+    sa.Column("created_at", Moment, nullable=False),
+    one_of("type", FieldType),
+    sqlite_with_rowid=False,
+    comment="What the values of a custom field are. One that is not here is text.",
+)
+
+column_meanings = sa.Table(
+    "column_meanings",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("header", sa.Text, primary_key=True),
+    sa.Column("field", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+    comment="What a person said that a header means (without case, accents, punctuation); `-` leaves a column out.",
 )
 
 consent_origins = sa.Table(

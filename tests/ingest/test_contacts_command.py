@@ -97,6 +97,10 @@ def test_import_list_and_imports_tell_one_story(
     assert "a@x.example" in _run("list").stdout
     assert {one["state"] for one in _json("imports")} == {"sealed"}
     assert "people.csv" in _run("imports").stdout
+    with structlog.testing.capture_logs():
+        assert _json("undo", 1)["dropped"] == 1
+        assert _run("undo", 1).exit_code == 1
+    assert _json("list")["count"] == 0
 
 
 def test_wrong_options_name_what_is_legal(people: Path) -> None:
@@ -110,7 +114,7 @@ def test_wrong_options_name_what_is_legal(people: Path) -> None:
         assert done.exit_code == 1, args
 
 
-@pytest.mark.parametrize("command", ["inspect", "import", "imports", "list"])
+@pytest.mark.parametrize("command", ["inspect", "import", "imports", "list", "undo"])
 def test_help_ends_with_an_example(command: str) -> None:
     """Each command shows how it is used."""
     assert f"Example: sillage contacts {command}" in _run(command, "--help").stdout
