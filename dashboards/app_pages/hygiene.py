@@ -24,7 +24,8 @@ def hygiene_page(desk: Desk) -> None:
     words = desk.words
     st.title(words.t("List hygiene"))
     st.caption(words.t("Who is suppressed already is on none of these lists."))
-    counts, shown, now = _lists(desk)
+    with st.spinner(words.t("Looking at all addresses …")):
+        counts, shown, now = _lists(desk)
     left = [kind for kind in Kind if counts[kind]]
     for kind in left:
         with st.container(border=True):
