@@ -36,10 +36,12 @@ pages = {
     words.t("People"): [
         st.Page(PAGES / "contacts.py", title=words.t("Contacts"), icon=":material/group:"),
         st.Page(PAGES / "segments.py", title=words.t("Segments"), icon=":material/filter_alt:"),
+        st.Page(PAGES / "hygiene.py", title=words.t("List hygiene"), icon=":material/cleaning_services:"),
     ],
     words.t("Settings"): [
         st.Page(PAGES / "account.py", title=words.t("Account and senders"), icon=":material/badge:"),
         st.Page(PAGES / "bounces.py", title=words.t("Bounces and complaints"), icon=":material/report:"),
+        st.Page(PAGES / "consent.py", title=words.t("Consent and suppression"), icon=":material/verified_user:"),
     ],
 }
 is_dark = st.context.theme.type == "dark"

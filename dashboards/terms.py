@@ -75,6 +75,8 @@ REASONS = {
     "unsubscribed": "unsubscribed",
     "consent_missing": "no consent to marketing",
     "consent_too_old": "consent older than three years",
+    "installation": "blocked for the whole installation",
+    "domain_suppressed": "its domain is suppressed",
     "duplicate_in_file": "twice in the file",
     "unknown_user": "unknown user",
     "moved": "moved",

@@ -12,8 +12,8 @@ from sillage.settings import ROOT
 RULES_PATH = ROOT / "data" / "hygiene.toml"
 DISPOSABLE_PATH = ROOT / "data" / "disposable_domains.txt"
 _LETTERS = string.ascii_lowercase + string.digits + "-"
-_MIN_LENGTH = 7
-"""Of a domain shorter than this, one letter off is more likely another domain (sfr.fr, neuf.fr) than a mistake."""
+_MIN_NAME = 5
+"""One letter beside a shorter name (free.fr, live.com) is more likely another domain than a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def rules() -> Rules:
     apart = {*big, *said["domains"]["real"]}
     typos: dict[str, str] = {}
     for domain in big:
-        if len(domain) >= _MIN_LENGTH:
+        if len(domain.partition(".")[0]) >= _MIN_NAME:
             for slip in one_off(domain) - apart:
                 # The first of the list is the most common: a slip between two is most likely of that.
                 typos.setdefault(slip, domain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dashboards import figures, import_form, segment_form, terms
+from dashboards import consent_panel, figures, hygiene_words, import_form, segment_form, terms
 from sillage.content import spam
 from sillage.settings import ROOT
 
@@ -13,7 +13,7 @@ FILES = sorted((ROOT / "dashboards").rglob("*.py"))
 TABLES = (
     terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
     terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
-    import_form.COLUMN_FIELDS,
+    import_form.COLUMN_FIELDS, consent_panel.PURPOSES, consent_panel.STATES, consent_panel.BASES,
 )  # fmt: skip
 
 
@@ -21,6 +21,8 @@ def every_message() -> set[tuple[str, str | None]]:
     """Each text with its plural, where it has one."""
     found: set[tuple[str, str | None]] = {(text, None) for table in TABLES for text in table.values()}
     found |= {(terms.PROVIDERS["other"], None)} | {(reason, None) for _, _, reason in figures.RATES.values()}
+    found |= {(text, None) for said in hygiene_words.TITLES.values() for text in said}
+    found |= set(hygiene_words.BUTTONS.values())
     found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
     found |= {(advice, None) for advice in spam.advices()}
     for path in FILES:
