@@ -107,7 +107,9 @@ def load_postgres(url: str, found: Settings) -> float:
         select account_id, contact_id, campaign_id, type, link, is_machine, opens_measured, via, occurred_at
         from lake.main.events where type <> 'planned' and contact_id is not null
     """)
-    con.execute("create table pg.public.contacts_raw as select id, account_id, city, custom::varchar as custom from ops.contacts")
+    con.execute(
+        "create table pg.public.contacts_raw as select id, account_id, city, custom::varchar as custom from ops.contacts"
+    )
     con.close()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         for sql in (
@@ -148,7 +150,7 @@ print((time.perf_counter() - started) * 1000)
 
 def cold(round_: int) -> float:
     """Milliseconds of a new process's first question: opening the stores is in it, importing Python modules is not."""
-    done = subprocess.run([sys.executable, "-c", COLD, str(round_)], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", COLD, str(round_)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 

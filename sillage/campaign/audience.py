@@ -40,7 +40,9 @@ class Verdict:
 class Audience:
     """Questions about the contacts of one account, each answered as of now."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, store: Store, settings: Settings | None, account: AccountId) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, store: Store, settings: Settings | None, account: AccountId
+    ) -> None:
         self._con = con
         self._store = store
         self._settings = settings

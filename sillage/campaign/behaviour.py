@@ -142,9 +142,7 @@ class Behaviour:
             return rows
         if by_contact:
             return f"{rows} and contact_id not in (select contact_id from touched)"
-        return (
-            f"{rows} and not exists (from touched t where t.campaign_id = f.campaign_id and t.contact_id = f.contact_id)"
-        )
+        return f"{rows} and not exists (from touched t where t.campaign_id = f.campaign_id and t.contact_id = f.contact_id)"
 
     def _acts(self) -> str:
         columns = "contact_id, campaign_id, variant_id, act, link_number, occurred_at, is_measurable"

@@ -35,14 +35,14 @@ class Today:
     zone: str = "UTC"
 
     @property
-    def date(self) -> date:
+    def day(self) -> date:
         """The day in the account's calendar."""
         return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     def moved(self, days: int) -> date:
         """The day so many days from today, at most the calendar's ends."""
         try:
-            return self.date + timedelta(days=days)
+            return self.day + timedelta(days=days)
         except OverflowError:
             return date.max if days > 0 else date.min
 
@@ -266,7 +266,7 @@ def _date(node: s.FieldIs, params: list[Any], today: Today) -> str:
         return f"coalesce({day} {_DAY_SIGNS[node.op]} ?::date, false)"
     days = _given_days(node)
     if node.op == "birthday_within":
-        wanted = sorted(birthdays(today.date, days))
+        wanted = sorted(birthdays(today.day, days))
         params.extend(wanted)
         return f"coalesce(strftime({day}, '%m-%d') in ({', '.join('?' * len(wanted))}), false)"
     low, high = _between(node.op, days, today)
@@ -278,9 +278,9 @@ def _between(op: str, days: int, today: Today) -> tuple[date, date]:
     """The first and the last day that count."""
     match op:
         case "within_last":
-            return today.moved(-days), today.date
+            return today.moved(-days), today.day
         case "within_next":
-            return today.date, today.moved(days)
+            return today.day, today.moved(days)
         case _:
             return date(1000, 1, 1), today.moved(-days - 1)
 

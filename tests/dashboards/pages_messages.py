@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dashboards import figures, import_form, segment_form, terms
+from dashboards import behaviour_form, figures, import_form, segment_form, terms
+from sillage.campaign import sentence
+from sillage.domain.segment_presets import PRESETS
 from sillage.settings import ROOT
 
 FILES = sorted((ROOT / "dashboards").rglob("*.py"))
 TABLES = (
     terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
     terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
-    import_form.COLUMN_FIELDS,
+    import_form.COLUMN_FIELDS, behaviour_form.KINDS, behaviour_form.DID, behaviour_form.SCOPES, sentence.FIELDS,
+    sentence.DAY_OPS, sentence.DID, sentence.RECENT, sentence.CONSENT, sentence.PURPOSES, sentence.DEVICES,
+    {name: name for name in PRESETS},
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Send:
     clicks: list[tuple[datetime, int | None, int | None]]
 
 
-@dataclass
+@dataclass(repr=False)
 class Oracle:
     """One account's contacts with all that is known of them."""
 

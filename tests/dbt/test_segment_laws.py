@@ -37,7 +37,7 @@ PEOPLE = 70
 STRANGER = 2
 
 
-@dataclass
+@dataclass(repr=False)
 class Known:
     """One account in a store, asked in SQL and in plain Python."""
 
@@ -226,7 +226,7 @@ TREES = st.recursive(
     max_leaves=6,
 )
 LAW = hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
