@@ -29,12 +29,12 @@ class Line:
     def ask(self, question: Callable[[Audience], T]) -> T:
         """Raises: TransientError where lake and marts don't answer."""
         with self._lock:
-            for attempt in (1, 2):
+            for again in (True, False):
                 try:
                     return question(self._open())
                 except duckdb.Error as exc:
                     self._drop()
-                    if attempt == 2:
+                    if not again:
                         raise TransientError(f"lake and marts don't answer: {exc}") from exc
         raise AssertionError("unreachable")
 

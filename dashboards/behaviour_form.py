@@ -39,7 +39,7 @@ SCOPES = {
 CLASSES = ["npai", "hard", "soft", "transient", "block", "unknown"]
 
 
-def clause(desk: Desk, kind: str, place: str, where: list[Any]) -> Tree | None:
+def clause(desk: Desk, kind: str, place: str, where: list[Any]) -> Tree | None:  # noqa: PLR0911  # one for each kind
     """The clause of one line; None while it is not said."""
     words, (how, value) = desk.words, where
     match kind:

@@ -16,6 +16,7 @@ from sillage.store import consent, people
 from sillage.store.contacts import Contact
 
 FIELDS = sentence.FIELDS
+SHOWN = 20
 
 
 def contact_page(desk: Desk) -> None:
@@ -35,13 +36,13 @@ def _found(desk: Desk, text: str) -> None:
     found = contact_queries.search(desk, text)
     if not found:
         st.info(words.t("Nobody has that in an address or a name."), icon=":material/person_search:")
-    for one in found[:20]:
+    for one in found[:SHOWN]:
         name = " ".join(filter(None, (one.fields["first_name"], one.fields["last_name"])))
         label = " · ".join(filter(None, (one.email or one.phone, name)))
         if st.button(plain(label), key=f"contact_take_{one.id}", type="tertiary"):
             st.query_params["contact"] = str(one.id)
             st.rerun()
-    if len(found) > 20:
+    if len(found) > SHOWN:
         st.caption(words.t("More than 20 fit: say more of it."))
 
 

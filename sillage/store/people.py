@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sillage.domain.contact import TEXT_FIELDS
+from sillage.domain.contact import TEXT_FIELDS, has_control_character
 from sillage.domain.ids import AccountId, ContactId
 from sillage.errors import BadInput, NotFound
 from sillage.lake.event import Event, EventType, event_id
@@ -76,7 +76,7 @@ def change(
     custom = dict(held.custom)
     for name, said in values.items():
         value = said.strip()
-        if len(value) > MAX_VALUE or any(ord(c) < 32 for c in value):
+        if len(value) > MAX_VALUE or has_control_character(value):
             raise BadInput(f"field {name!r}: at most {MAX_VALUE} characters, on one line", code="bad_value", field=name)
         if name in TEXT_FIELDS:
             fields[name] = value or None

@@ -45,6 +45,10 @@ class Known:
     audience: Audience
     oracle: Oracle
 
+    def __repr__(self) -> str:
+        """Short: hypothesis prints it with each counterexample."""
+        return "known"
+
 
 @pytest.fixture(scope="module", params=["after the marts", "in the marts"])
 def known(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
