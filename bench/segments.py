@@ -119,8 +119,10 @@ def load_postgres(url: str, found: Settings) -> float:
             "alter table contacts add primary key (id)",
             "set maintenance_work_mem = '512MB'",
             "create index on events (account_id, campaign_id, link) include (contact_id) where type = 'clicked' and not is_machine",
-            "create index on events (account_id, contact_id) include"
-            " (campaign_id, type, is_machine, opens_measured, via, occurred_at)",
+            (
+                "create index on events (account_id, contact_id) include"
+                " (campaign_id, type, is_machine, opens_measured, via, occurred_at)"
+            ),
             "vacuum analyze events",
             "vacuum analyze contacts",
         ):
@@ -150,11 +152,11 @@ print((time.perf_counter() - started) * 1000)
 
 def cold(round_: int) -> float:
     """Milliseconds of a new process's first question: opening the stores is in it, importing Python modules is not."""
-    done = subprocess.run([sys.executable, "-c", COLD, str(round_)], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", COLD, str(round_)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
-def late_event(found: Settings) -> tuple[int, int]:
+def late_event() -> tuple[int, int]:
     """How many clicked the link before and after one more person does, in a copy of the lake, marts unchanged."""
     with tempfile.TemporaryDirectory(prefix="sillage-bench-") as name:
         shutil.copytree(HOME, name, dirs_exist_ok=True)
@@ -214,7 +216,7 @@ def run(rounds: int) -> None:
                     sizes.append(size)
             engine.dispose()
     store.close()
-    before, after = late_event(found)
+    before, after = late_event()
     if after != before + 1:
         raise SystemExit(f"a late click changed {before} to {after}")
     median = statistics.median

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
+from dashboards import audiences
 from dashboards.shell import Desk, scope
-from sillage.campaign.audience import audience_of
+from sillage.domain.ids import ContactId
 from sillage.domain.segment import Everyone
-from sillage.store import contacts, groups, imports
+from sillage.errors import NotFound
+from sillage.store import campaigns, contacts, groups, imports, people, segments
+from sillage.store.contacts import Contact
 from sillage.store.groups import Group
 from sillage.store.imports import Import, ImportState
 
@@ -52,7 +56,58 @@ def stock(desk: Desk) -> Stock:
     """All contacts, and whom marketing may reach now."""
     with desk.store.read() as conn:
         total = contacts.count(conn, desk.account_id)
-    with audience_of(desk.store, desk.account_id) as audience:
-        members = audience.members([Everyone()], [], kind="marketing", now=desk.now())
+    members = audiences.ask(desk, lambda audience: audience.members([Everyone()], [], kind="marketing", now=desk.now()))
     left_out = dict(members["left_out"].drop_nulls().value_counts().iter_rows())
     return Stock(total, members["left_out"].null_count(), left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One contact with its groups, its ledger of consent and what the lake tells of it, the newest first."""
+
+    contact: Contact
+    groups: list[str]
+    acts: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    campaigns: dict[int, str]
+
+
+_TIMELINE = """
+    select any_value(type) as type, min(occurred_at) as occurred_at, any_value(campaign_id) as campaign_id,
+        any_value(concat_ws(' · ', 'link ' || link, bounce_class, reason, via, purpose, page,
+            if(is_machine, 'machine', null))) as more
+    from lake.main.events where account_id = ? and contact_id = ? and not is_test
+    group by event_id order by occurred_at desc, type limit 500
+"""
+
+
+@st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})
+def person(desk: Desk, contact_id: ContactId) -> Person:
+    """All that is known of a contact; the last 500 events.
+
+    Raises: NotFound.
+    """
+    with desk.store.read() as conn:
+        found = contacts.get(conn, desk.account_id, contact_id)
+        named = {int(c.id): c.name for c in campaigns.listed(conn, desk.account_id)}
+        of_groups = people.groups_of(conn, desk.account_id, contact_id)
+        acts = people.acts_of(conn, desk.account_id, contact_id)
+    try:
+        events = desk.reader.query(_TIMELINE, [desk.account_id, contact_id])
+    except NotFound:
+        events = []
+    return Person(found, of_groups, acts, events, named)
+
+
+@st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})
+def search(desk: Desk, text: str) -> list[Contact]:
+    """Contacts with a text anywhere in address or name, 21 at most."""
+    with desk.store.read() as conn:
+        return people.search(conn, desk.account_id, text, limit=21)
+
+
+@st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})
+def saved_segments(desk: Desk) -> dict[str, Any]:
+    """The saved trees by name."""
+    with desk.store.read() as conn:
+        return {s.name: s.tree for s in segments.listed(conn, desk.account_id)}

@@ -35,6 +35,7 @@ pages = {
     ],
     words.t("People"): [
         st.Page(PAGES / "contacts.py", title=words.t("Contacts"), icon=":material/group:"),
+        st.Page(PAGES / "contact.py", title=words.t("Contact"), icon=":material/person_search:"),
         st.Page(PAGES / "segments.py", title=words.t("Segments"), icon=":material/filter_alt:"),
         st.Page(PAGES / "hygiene.py", title=words.t("List hygiene"), icon=":material/cleaning_services:"),
     ],

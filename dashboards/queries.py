@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
+from dashboards import audiences
 from dashboards.shell import Desk, scope
-from sillage.campaign.audience import audience_of
 from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
@@ -320,18 +320,17 @@ def senders(desk: Desk) -> list[Sender]:
         return campaigns.senders_of(conn, desk.account_id)
 
 
-@_cached(5.0)
+@_cached(CALM_S)
 def segment_sizes(desk: Desk) -> list[tuple[str, Any, int | None]]:
     """Each segment's name, tree (plain data) and size; None where it can't be counted."""
     with desk.store.read() as conn:
         found = segments.listed(conn, desk.account_id)
-    with audience_of(desk.store, desk.account_id) as audience:
-        return [(s.name, as_json(s.tree), _count(audience, s.tree)) for s in found]
+    return [(s.name, as_json(s.tree), _count(desk, s.tree)) for s in found]
 
 
-def _count(audience: Any, tree: Any) -> int | None:
+def _count(desk: Desk, tree: Any) -> int | None:
     try:
-        return int(audience.count(tree))
+        return audiences.ask(desk, lambda audience: audience.count(tree))
     except SillageError:
         return None
 
@@ -343,8 +342,39 @@ def segment_size(desk: Desk, tree: Any) -> int:
     Raises: BadInput.
     """
     parsed = parse_tree(tree)
-    with audience_of(desk.store, desk.account_id) as audience:
-        return audience.count(parsed)
+    return audiences.ask(desk, lambda audience: audience.count(parsed))
+
+
+@_cached(CALM_S)
+def segment_overlap(desk: Desk, first: str, second: str) -> tuple[int, int, int]:
+    """How many are in the first segment alone, in both, in the second alone.
+
+    Raises: NotFound.
+    """
+    with desk.store.read() as conn:
+        ours, theirs = (segments.by_name(conn, desk.account_id, name).tree for name in (first, second))
+    return audiences.ask(desk, lambda audience: audience.overlap(ours, theirs))
+
+
+@_cached(CALM_S)
+def segment_names(desk: Desk) -> list[str]:
+    """The names of the saved segments."""
+    with desk.store.read() as conn:
+        return [s.name for s in segments.listed(conn, desk.account_id)]
+
+
+@_cached(CALM_S)
+def campaign_names(desk: Desk) -> dict[int, str]:
+    """The campaigns by id, the newest first."""
+    with desk.store.read() as conn:
+        return {int(c.id): c.name for c in campaigns.listed(conn, desk.account_id)}
+
+
+@_cached(CALM_S)
+def link_urls(desk: Desk) -> list[str]:
+    """Where links of campaigns lead, each once, the newest campaigns first."""
+    with desk.store.read() as conn:
+        return campaigns.link_urls(conn, desk.account_id, limit=1000)
 
 
 @_cached(2.0)
@@ -358,7 +388,6 @@ def audience_size(
     with desk.store.read() as conn:
         wanted = [segments.by_name(conn, desk.account_id, name).tree for name in include]
         unwanted = [segments.by_name(conn, desk.account_id, name).tree for name in exclude]
-    with audience_of(desk.store, desk.account_id) as audience:
-        members = audience.members(wanted, unwanted, kind=kind, now=desk.now())
+    members = audiences.ask(desk, lambda audience: audience.members(wanted, unwanted, kind=kind, now=desk.now()))
     reasons = dict(members["left_out"].drop_nulls().value_counts().iter_rows())
     return members["left_out"].null_count(), reasons

@@ -1,156 +1,143 @@
-"""Build a segment from rows, and say a tree in words. The tree is plain data, as `parse_tree` reads it."""
+"""Build a segment from lines and groups of lines. The tree is plain data, as `parse_tree` reads it."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import streamlit as st
 
-from dashboards import contact_queries
+from dashboards import behaviour_form, contact_queries
 from dashboards.shell import Desk
-from dashboards.words import NOTHING, Words
-from sillage.domain.segment import STANDARD_FIELDS
+from dashboards.words import Words
+from sillage.campaign import sentence
+from sillage.campaign.sentence import DAY_OPS, FIELDS, OPS
+from sillage.domain.segment import DATE_OPS, MOMENTS, VALUELESS_OPS, parse_tree
 
 Tree = dict[str, Any]
 
-OPS = {
-    "equals": "is",
-    "contains": "contains",
-    "starts_with": "starts with",
-    "in": "is one of",
-    "less": "is less than",
-    "at_most": "is at most",
-    "more": "is more than",
-    "at_least": "is at least",
-    "empty": "is empty",
-}
-FIELDS = {
-    "email": "e-mail address",
-    "phone": "phone",
-    "first_name": "first name",
-    "last_name": "last name",
-    "company": "company",
-    "country": "country",
-    "city": "city",
-    "postcode": "postcode",
-    "language": "language",
-    "birthday": "birthday",
-    "provider": "mailbox provider",
-    "source": "source",
-}
-GROUP, OWN = "group", "own"
+GROUP, OWN, LINES = "group", "own", "lines"
 MAX_ROWS = 20
+MAX_NESTED = 3
+ALL_OPS = {**OPS, **DAY_OPS}
+MOMENT_OPS = ("within_last", "longer_ago", "before", "after", "on")
 
 
 def builder(desk: Desk) -> Tree | None:
-    """Rows joined by all or any; None while nothing is said yet."""
-    words = desk.words
-    joined = st.segmented_control(
-        words.t("People for whom"), ["and", "or"], default="and", required=True, key="segment_join",
-        format_func=lambda j: words.t("every line holds") if j == "and" else words.t("at least one line holds"),
-    )  # fmt: skip
-    number = st.session_state.setdefault("segment_rows", 1)
-    parts = [part for position in range(number) if (part := _row(desk, position)) is not None]
-    with st.container(horizontal=True):
-        if number < MAX_ROWS and st.button(words.t("Add a line"), icon=":material/add:", key="segment_add"):
-            st.session_state["segment_rows"] = number + 1
-            st.rerun()
-        if number > 1 and st.button(words.t("Remove the last line"), icon=":material/remove:", key="segment_remove"):
-            st.session_state["segment_rows"] = number - 1
-            st.rerun()
-        everyone = st.toggle(words.t("Everyone"), key="segment_everyone", help=words.t("All contacts of the account."))
+    """Lines joined by all or any; None while nothing is said yet."""
+    everyone = st.toggle(
+        desk.words.t("Everyone"), key="segment_everyone", help=desk.words.t("All contacts of the account.")
+    )
+    tree = _lines(desk, "", 1)
     if everyone:
         return {"kind": "everyone"}
+    if tree is None:
+        st.caption(desk.words.t("Fill a line to see how many contacts fit."))
+    return tree
+
+
+def _lines(desk: Desk, place: str, depth: int) -> Tree | None:
+    """The lines of one group; `place` is where it stands, such as `_2` for the group in the third line."""
+    words = desk.words
+    joined = st.segmented_control(
+        words.t("People for whom"), ["and", "or"], default="and", required=True, key=f"segment_join{place}",
+        format_func=lambda j: words.t("every line holds") if j == "and" else words.t("at least one line holds"),
+    )  # fmt: skip
+    count = f"segment_rows{place}"
+    number = st.session_state.setdefault(count, 1)
+    parts = [part for n in range(number) if (part := _row(desk, f"{place}_{n}", depth)) is not None]
+    with st.container(horizontal=True):
+        if number < MAX_ROWS:
+            st.button(words.t("Add a line"), icon=":material/add:", key=f"segment_add{place}",
+                      on_click=_resize, args=(count, number + 1))  # fmt: skip
+        if number > 1:
+            st.button(words.t("Remove the last line"), icon=":material/remove:", key=f"segment_remove{place}",
+                      on_click=_resize, args=(count, number - 1))  # fmt: skip
     if not parts:
-        st.caption(words.t("Fill a line to see how many contacts fit."))
         return None
     return parts[0] if len(parts) == 1 else {"kind": joined, "parts": parts}
 
 
-def _row(desk: Desk, position: int) -> Tree | None:
+def _resize(key: str, number: int) -> None:
+    st.session_state[key] = number
+
+
+def _row(desk: Desk, place: str, depth: int) -> Tree | None:
     words = desk.words
-    what, how, value = st.columns([2, 2, 3], vertical_alignment="bottom")
+    sign, what, *rest = st.columns([1, 2, 2, 3], vertical_alignment="bottom")
+    subjects = [GROUP, *FIELDS, OWN, *behaviour_form.KINDS, *([LINES] if depth < MAX_NESTED else [])]
     with what:
         subject = st.selectbox(
-            words.t("What"), [GROUP, *FIELDS, OWN], key=f"segment_what_{position}",
-            format_func=lambda s: _subject(words, s),
-        )  # fmt: skip
-    if subject == GROUP:
-        return _group_row(desk, position, how, value)
+            words.t("What"), subjects, key=f"segment_what{place}", format_func=lambda s: _subject(words, s)
+        )
+    with sign:
+        inverted = st.toggle(words.t("not"), key=f"segment_not{place}", help=words.t("Those for whom it doesn't hold."))
+    if subject == LINES:
+        with st.container(border=True):
+            node = _lines(desk, place, depth + 1)
+    elif subject == GROUP:
+        node = _group(desk, place, rest[0])
+    elif subject in behaviour_form.KINDS:
+        node = behaviour_form.clause(desk, subject, place, rest)
+    else:
+        node = _field(words, subject, place, rest)
+    return {"kind": "not", "part": node} if node is not None and inverted else node
+
+
+def _group(desk: Desk, place: str, where: Any) -> Tree | None:
+    names = [group.name for group in contact_queries.group_sizes(desk)]
+    with where:
+        name = st.selectbox(desk.words.t("Group"), names, index=None, key=f"segment_group{place}")
+    return {"kind": "group", "name": name} if name else None
+
+
+def _field(words: Words, subject: str, place: str, where: list[Any]) -> Tree | None:
+    how, value = where
     name = subject
     with how:
         if subject == OWN:
             name = st.text_input(
-                words.t("Name of the field"), key=f"segment_own_{position}", help=words.t("As in the file's header.")
+                words.t("Name of the field"), key=f"segment_own{place}", help=words.t("As in the file's header.")
             ).strip()
+        ops = MOMENT_OPS if subject in MOMENTS else tuple(ALL_OPS)
         op = st.selectbox(
-            words.t("How"), list(OPS), key=f"segment_op_{position}", format_func=lambda o: words.t(OPS[o])
+            words.t("How"), ops, key=f"segment_op{place}", format_func=lambda o: words.t(ALL_OPS[o], days="…")
         )
     with value:
-        said = (
-            ""
-            if op == "empty"
-            else st.text_input(
-                words.t("Value"), key=f"segment_value_{position}",
-                help=words.t("Several values are separated by commas.") if op == "in" else None,
-            )
-        ).strip()  # fmt: skip
-    if not name or (not said and op != "empty"):
+        said = _value(words, op, place)
+    if not name or (said in ("", [], None) and op not in VALUELESS_OPS):
         return None
     node: Tree = {"kind": "field", "field": name, "op": op}
-    if op == "in":
-        node["value"] = [part.strip() for part in said.split(",") if part.strip()]
-    elif op != "empty":
-        node["value"] = said
-    return node
+    return node if op in VALUELESS_OPS else {**node, "value": said}
 
 
-def _group_row(desk: Desk, position: int, how: Any, value: Any) -> Tree | None:
-    words = desk.words
-    names = [group.name for group in contact_queries.group_sizes(desk)]
-    with how:
-        sign = st.selectbox(
-            words.t("How"), ["in", "out"], key=f"segment_sign_{position}",
-            format_func=lambda s: words.t("is in the group") if s == "in" else words.t("is not in the group"),
-        )  # fmt: skip
-    with value:
-        name = st.selectbox(words.t("Group"), names, index=None, key=f"segment_group_{position}")
-    if not name:
+def _value(words: Words, op: str, place: str) -> Any:
+    key = f"segment_value{place}"
+    if op in VALUELESS_OPS:
         return None
-    node: Tree = {"kind": "group", "name": name}
-    return node if sign == "in" else {"kind": "not", "part": node}
+    if op in DAY_OPS:
+        return float(st.number_input(words.t("Days"), 0, 36_600, 7, key=f"segment_days{place}"))
+    if op in DATE_OPS:
+        day = st.date_input(words.t("Day"), value=None, min_value=date(1900, 1, 1), key=f"segment_day{place}")
+        return day.isoformat() if isinstance(day, date) else None
+    said = st.text_input(
+        words.t("Value"), key=key, help=words.t("Several values are separated by commas.") if op == "in" else None
+    ).strip()
+    return [part.strip() for part in said.split(",") if part.strip()] if op == "in" else said
 
 
 def _subject(words: Words, subject: str) -> str:
-    if subject == GROUP:
-        return words.t("Group")
-    return words.t("A field of your own") if subject == OWN else words.t(FIELDS[subject])
-
-
-def in_words(words: Words, tree: Tree) -> str:
-    """A tree as a person says it."""
-    match tree["kind"]:
-        case "everyone":
-            return words.t("everyone")
+    match subject:
         case "group":
-            return words.t("in the group %(name)s", name=tree["name"])
-        case "not":
-            return words.t("not (%(what)s)", what=in_words(words, tree["part"]))
-        case "and" | "or":
-            sign = words.t(" and ") if tree["kind"] == "and" else words.t(" or ")
-            return sign.join(
-                f"({text})" if part["kind"] in {"and", "or"} else text
-                for part in tree["parts"]
-                for text in [in_words(words, part)]
-            )
+            return words.t("Group")
+        case "own":
+            return words.t("A field of your own")
+        case "lines":
+            return words.t("A group of lines")
         case _:
-            return _field_in_words(words, tree)
+            return words.t(FIELDS.get(subject) or behaviour_form.KINDS[subject])
 
 
-def _field_in_words(words: Words, tree: Tree) -> str:
-    name, value = tree["field"], tree.get("value")
-    field = words.t(FIELDS[name]) if name in STANDARD_FIELDS and name in FIELDS else name
-    if tree["op"] == "empty":
-        return f"{field} {words.t(OPS['empty'])}"
-    said = ", ".join(map(str, value)) if isinstance(value, list) else (NOTHING if value is None else str(value))
-    return f"{field} {words.t(OPS[tree['op']])} {said}"
+def in_words(words: Words, tree: Any) -> str:
+    """A tree (plain data) as a person says it."""
+    return sentence.in_words(parse_tree(tree), words.t)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import figures, queries, segment_form
+from dashboards import figures, overlap, queries, segment_form
 from dashboards.shell import Desk, show
-from dashboards.words import plain
+from dashboards.words import Words, plain
 from sillage.domain.segment import parse_tree
+from sillage.domain.segment_presets import PRESETS
 from sillage.errors import BadInput
 from sillage.store import segments
 
@@ -29,8 +30,13 @@ def segments_page(desk: Desk) -> None:
     else:
         st.info(words.t("There is no segment yet. A campaign goes to segments: make the first one here."),
                 icon=":material/filter_alt:")  # fmt: skip
+    if len(sizes) > 1:
+        _compare(desk, [size[0] for size in sizes])
     st.subheader(words.t("Build a segment"))
+    _presets(words)
     tree = segment_form.builder(desk)
+    if (preset := st.session_state.get("segment_preset")) and tree is None:
+        tree = PRESETS[preset]
     if tree is None:
         return
     count = queries.segment_size(desk, tree)
@@ -42,6 +48,30 @@ def segments_page(desk: Desk) -> None:
         label = words.t("Replace this segment") if name.strip() in held else words.t("Save the segment")
         if st.button(label, type="primary", key="segment_save"):
             _save(desk, name.strip(), tree)
+
+
+def _presets(words: Words) -> None:
+    with st.popover(words.t("Ready-made segments"), icon=":material/auto_awesome:"):
+        for name, tree in PRESETS.items():
+            st.markdown(f"**{plain(words.t(name))}** · {plain(segment_form.in_words(words, tree))}")
+            if st.button(words.t("Take it"), key=f"segment_preset_{name}"):
+                st.session_state["segment_preset"] = name
+
+
+def _compare(desk: Desk, names: list[str]) -> None:
+    words = desk.words
+    with st.expander(words.t("Compare two segments"), icon=":material/join_inner:"):
+        left, right = st.columns(2)
+        first = left.selectbox(words.t("First"), names, index=None, key="segment_first")
+        second = right.selectbox(words.t("Second"), names, index=None, key="segment_second")
+        if first and second:
+            alone, both, others = queries.segment_overlap(desk, first, second)
+            said = words.t(
+                "%(both)s in both, %(first)s only in the first, %(second)s only in the second",
+                both=words.number(both), first=words.number(alone), second=words.number(others),
+            )  # fmt: skip
+            st.image(overlap.picture((alone, both, others), (first, second), said), width=560)
+            st.caption(said)
 
 
 def _save(desk: Desk, name: str, tree: object) -> None:

@@ -1,11 +1,13 @@
 {# What a contact did with what it was sent, out of rows of fct_recipient_activity. The last 60 campaigns sent to it
    are bits of one number, the newest the lowest, so that "opened at least 2 of the last 5" is a mask and a count of
-   bits. The order is that of the first attempt; of two at the same instant the larger campaign id is the newer. #}
+   bits. The order is that of the first attempt; of two at the same instant the larger campaign id is the newer, and so of
+   two bounces. #}
 {% macro contact_history(relation) %}
     with sends as (
         select
             account_id,
             contact_id,
+            campaign_id,
             first_attempted_at,
             is_measurable,
             is_measurable and was_opened as was_read,
@@ -34,7 +36,7 @@
             as opened_bits,
         coalesce(sum(1::bigint << (place - 1)) filter (where is_sent and place <= 60 and was_clicked), 0)::bigint
             as clicked_bits,
-        arg_max(bounce_class, bounced_at) filter (where is_bounced) as last_bounce_class,
+        arg_max(bounce_class, row(bounced_at, campaign_id)) filter (where is_bounced) as last_bounce_class,
         max(bounced_at) filter (where is_bounced) as last_bounced_at,
         max(last_lake_seq) as last_lake_seq
     from sends

@@ -1,4 +1,4 @@
-"""Who is in a segment, asked of ops, marts and lake through DuckDB: one account, read-only, nothing else within reach."""
+"""Who is in a segment, asked of ops, marts and lake through DuckDB: one account, read-only, nothing else in reach."""
 
 from __future__ import annotations
 

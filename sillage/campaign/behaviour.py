@@ -79,7 +79,8 @@ class Behaviour:
             where += f" and contact_id in ({', '.join(map(str, contacts))})"
         self._con.execute(f"""
             create or replace temp table tail_sends as
-            select * from marts.intermediate.int_events__by_recipient r semi join touched t using (campaign_id, contact_id)
+            select * from marts.intermediate.int_events__by_recipient r
+            semi join touched t using (campaign_id, contact_id)
             where {where}
         """)
         self._con.execute(f"""
@@ -142,7 +143,8 @@ class Behaviour:
             return rows
         if by_contact:
             return f"{rows} and contact_id not in (select contact_id from touched)"
-        return f"{rows} and not exists (from touched t where t.campaign_id = f.campaign_id and t.contact_id = f.contact_id)"
+        same = "t.campaign_id = f.campaign_id and t.contact_id = f.contact_id"
+        return f"{rows} and not exists (from touched t where {same})"
 
     def _acts(self) -> str:
         columns = "contact_id, campaign_id, variant_id, act, link_number, occurred_at, is_measurable"
@@ -181,7 +183,8 @@ class Behaviour:
 
     def _devices(self) -> str:
         if not self._has_lake:
-            return "select null::bigint as contact_id, null::varchar as device, null::timestamptz as occurred_at where false"
+            nothing = "null::bigint as contact_id, null::varchar as device, null::timestamptz as occurred_at"
+            return f"select {nothing} where false"
         # RE2 looks neither ahead nor back: an Android without "mobi" is told from a phone by two tests.
         agent = "lower(p.agent)"
         device = (

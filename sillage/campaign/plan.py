@@ -76,7 +76,7 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
         variants = campaigns.variants_of(conn, account_id, campaign_id)
         compiled = {v.name: prepare(conn, settings, campaign, v) for v in variants}
         trees: dict[int, object] = {s.id: s.tree for s in segments.listed(conn, account_id)}
-    with audience_of(store, account_id) as audience:
+    with audience_of(store, account_id, settings) as audience:
         members = audience.members(
             [trees[i] for i in campaign.include], [trees[i] for i in campaign.exclude], kind=campaign.kind, now=now
         )

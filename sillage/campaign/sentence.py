@@ -87,7 +87,7 @@ def sentence(tree: Any, language: str) -> str:
     return in_words(tree, say)
 
 
-def in_words(tree: Any, say: Say) -> str:
+def in_words(tree: Any, say: Say) -> str:  # noqa: PLR0911  # one for each kind of node
     """The tree in the words of `say`, which takes an English message and its values."""
     match tree:
         case s.Everyone():
@@ -128,7 +128,7 @@ def _field(node: s.FieldIs, say: Say) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    return "–" if value is None else str(value)
+    return "\u2013" if value is None else str(value)
 
 
 def _consent(node: s.HasConsent, say: Say) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sillage.campaign import membership
 from sillage.campaign.audience import Verdict, audience_of
 from sillage.campaign.sentence import sentence
 from sillage.commands.account import open_store
@@ -19,7 +20,7 @@ from sillage.domain.segment import parse_tree
 from sillage.domain.segment_presets import PRESETS
 from sillage.errors import BadInput
 from sillage.settings import Settings
-from sillage.store import accounts, contacts, segments
+from sillage.store import accounts, campaigns, contacts, groups, segment_members, segments
 from sillage.store.accounts import Account
 from sillage.store.database import Store
 
@@ -162,3 +163,52 @@ def _opened(account: str | None) -> Iterator[tuple[Settings, Store, Account]]:
     with store.read() as conn:
         owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
     yield settings, store, owner
+
+
+@app.command()
+def watch(
+    name: str,
+    *,
+    account: AccountOption = None,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop watching it.")] = False,
+) -> None:
+    """Make entering and leaving a segment events, from its next look on; `segment follow` looks, and so does Dagster.
+
+    Example: sillage segment watch Readers
+    """
+    with _opened(account) as (_settings, store, owner), store.write() as conn:
+        segment = segments.by_name(conn, owner.id, name)
+        segment_members.watch(conn, owner.id, segment.id, is_watched=not stop)
+    typer.echo(f"segment {name!r} is {'no longer ' if stop else ''}watched")
+
+
+@app.command()
+def link_group(
+    campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
+    url: Annotated[str, typer.Argument(help="Where the link leads.")],
+    group: Annotated[str, typer.Argument(help="The static group; made where there is none.")],
+    *,
+    account: AccountOption = None,
+) -> None:
+    """Let a click on a link of a campaign put the person into a static group.
+
+    Example: sillage segment link-group News https://shop.example/shoes Shoes
+    """
+    with _opened(account) as (settings, store, owner), store.write() as conn:
+        now = settings.clock.now()
+        found = campaigns.by_name(conn, owner.id, campaign)
+        group_id = groups.get_or_create(conn, owner.id, group, now=now)
+        segment_members.put_clickers_into(conn, owner.id, found.id, url, group_id, now=now)
+    typer.echo(f"who clicks {url} in {campaign!r} comes into {group!r}")
+
+
+@app.command()
+def follow(*, account: AccountOption = None) -> None:
+    """Look at watched segments and chosen links now: record who entered and left, and fill groups.
+
+    Example: sillage segment follow
+    """
+    with _opened(account) as (settings, store, owner):
+        for change in membership.follow_segments(store, settings, owner.id):
+            typer.echo(f"segment {change.segment_id}: {change.size:,}, {change.entered:,} in, {change.left:,} out")
+        typer.echo(f"{membership.follow_links(store, settings, owner.id):,} contacts came into groups by a click")

@@ -23,6 +23,8 @@ NUMBER = r"[+-]?[0-9]{1,300}([.][0-9]{1,300})?([eE][+-]?[0-9]{1,2})?"
 DAY = r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}([T ].*)?"
 
 _FOLDED = "strip_accents(lower(nullif({}, '')))"
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_MIDDLE, _FIRST_YEAR, _LAST_YEAR = date(2000, 1, 1), 1000, 9998
 _SIGNS = {"less": "<", "at_most": "<=", "more": ">", "at_least": ">="}
 _DAY_SIGNS = {"before": "<", "after": ">", "on": "="}
 
@@ -35,14 +37,14 @@ class Today:
     zone: str = "UTC"
 
     @property
-    def date(self) -> date:
+    def day(self) -> date:
         """The day in the account's calendar."""
         return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     def moved(self, days: int) -> date:
         """The day so many days from today, at most the calendar's ends."""
         try:
-            return self.date + timedelta(days=days)
+            return self.day + timedelta(days=days)
         except OverflowError:
             return date.max if days > 0 else date.min
 
@@ -51,7 +53,7 @@ class Today:
         try:
             return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC)
         except OverflowError:
-            return datetime.min.replace(tzinfo=UTC) if day.year < 2000 else datetime.max.replace(tzinfo=UTC)
+            return _FIRST if day < _MIDDLE else _LAST
 
     def since(self, days: int) -> datetime:
         """The first moment of the day that was `days` days ago."""
@@ -83,7 +85,7 @@ def members_of(node: Any, today: Today) -> Query | None:
     return Query(_members(node, params, today), params)
 
 
-def _condition(tree: Any, params: list[Any], today: Today) -> str:
+def _condition(tree: Any, params: list[Any], today: Today) -> str:  # noqa: PLR0911  # one for each kind of node
     match tree:
         case s.Everyone():
             return "true"
@@ -99,7 +101,8 @@ def _condition(tree: Any, params: list[Any], today: Today) -> str:
             return _consent(tree, params, today)
         case s.Suppressed(reasons=reasons):
             # An address that is not there has no hash: it is not suppressed.
-            return f"coalesce(email_hash in (select address_hash from suppressions{_any(reasons, 'reason', params)}), false)"
+            where = _any(reasons, "reason", params)
+            return f"coalesce(email_hash in (select address_hash from suppressions{where}), false)"
         case s.InSegment(name=name):
             raise BadInput(f"segment {name!r} is not resolved", code="bad_segment")
         case _:
@@ -130,9 +133,11 @@ def _members(node: Any, params: list[Any], today: Today) -> str:
             params.append(page)
             # An empty text is in every page, also in one that is not known.
             where = "contains(strip_accents(lower(coalesce(page, ''))), strip_accents(lower(?)))"
-            return f"select contact_id from visits where {where}{_since('occurred_at', days, params, today)}{_often(at_least)}"
+            where += _since("occurred_at", days, params, today)
+            return f"select contact_id from visits where {where}{_often(at_least)}"
         case s.Converted(days=days, at_least=at_least):
-            return f"select contact_id from conversions where true{_since('occurred_at', days, params, today)}{_often(at_least)}"
+            where = "true" + _since("occurred_at", days, params, today)
+            return f"select contact_id from conversions where {where}{_often(at_least)}"
         case _:
             raise AssertionError(node)
 
@@ -226,7 +231,7 @@ def _micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _compare(node: s.FieldIs, params: list[Any], today: Today) -> str:
+def _compare(node: s.FieldIs, params: list[Any], today: Today) -> str:  # noqa: PLR0911  # one for each comparison
     if node.field in s.MOMENTS:
         return _moment(node, params, today)
     if node.op in s.DATE_OPS or node.op in s.DAY_OPS:
@@ -241,7 +246,8 @@ def _compare(node: s.FieldIs, params: list[Any], today: Today) -> str:
         again = _again(column, node.field, params)
         params.append(_number(node))
         sign = _SIGNS.get(node.op, "=")
-        return f"coalesce(case when regexp_full_match({column}, '{NUMBER}') then try_cast({again} as double) {sign} ?::double end, false)"
+        number = f"case when regexp_full_match({column}, '{NUMBER}') then try_cast({again} as double) end"
+        return f"coalesce({number} {sign} ?::double, false)"
     folded, value = _FOLDED.format(column), _FOLDED.format("?")
     if node.op == "in":
         if not isinstance(node.value, list) or not node.value:
@@ -266,7 +272,7 @@ def _date(node: s.FieldIs, params: list[Any], today: Today) -> str:
         return f"coalesce({day} {_DAY_SIGNS[node.op]} ?::date, false)"
     days = _given_days(node)
     if node.op == "birthday_within":
-        wanted = sorted(birthdays(today.date, days))
+        wanted = sorted(birthdays(today.day, days))
         params.extend(wanted)
         return f"coalesce(strftime({day}, '%m-%d') in ({', '.join('?' * len(wanted))}), false)"
     low, high = _between(node.op, days, today)
@@ -278,9 +284,9 @@ def _between(op: str, days: int, today: Today) -> tuple[date, date]:
     """The first and the last day that count."""
     match op:
         case "within_last":
-            return today.moved(-days), today.date
+            return today.moved(-days), today.day
         case "within_next":
-            return today.date, today.moved(days)
+            return today.day, today.moved(days)
         case _:
             return date(1000, 1, 1), today.moved(-days - 1)
 
@@ -324,7 +330,7 @@ def _given_day(node: s.FieldIs) -> str:
         day = date.fromisoformat(str(node.value))
     except ValueError:
         raise _bad(node, f"{node.op} takes a day such as 2026-11-24") from None
-    if not 1000 <= day.year < 9999:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise _bad(node, f"{node.op} takes a day of the years 1000 to 9998")
     return day.isoformat()
 

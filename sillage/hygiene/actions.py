@@ -93,7 +93,7 @@ def _suppress(conn: sa.Connection, settings: Settings, account_id: AccountId, so
 def _correct(conn: sa.Connection, settings: Settings, account_id: AccountId, some: Sequence[Found]) -> Done:
     secret, now = settings.secret.get_secret_value(), settings.clock.now()
     meant = {one.contact_id: EmailAddress.parse(one.fix) for one in some if one.fix is not None}
-    taken = set(contacts.held_by_email(conn, account_id, {address.identity for address in meant.values()}))
+    taken = set(contacts.ids_by_email(conn, account_id, {address.identity for address in meant.values()}))
     corrected, wrong = 0, []
     for one in some:
         address = meant.get(one.contact_id)

@@ -96,7 +96,7 @@ def confirm(conn: sa.Connection, signup_id: int, *, now: datetime, seen_from: st
 def _contact(conn: sa.Connection, found: Signup, now: datetime) -> ContactId:
     """The contact of that address; a field that it has stays, an empty one is filled."""
     address = EmailAddress.parse(found.email or "")
-    held = contacts.held_by_email(conn, found.account_id, [address.identity]).get(address.identity)
+    held = contacts.ids_by_email(conn, found.account_id, [address.identity]).get(address.identity)
     table = contacts_table
     if held is None:
         done = conn.execute(
@@ -108,12 +108,12 @@ def _contact(conn: sa.Connection, found: Signup, now: datetime) -> ContactId:
         )  # fmt: skip
         (made,) = done.inserted_primary_key or (0,)
         return ContactId(int(made))
-    old = dict(zip(TEXT_FIELDS, held.fields, strict=True))
+    old = conn.execute(sa.select(*[table.c[name] for name in TEXT_FIELDS]).where(table.c.id == held)).mappings().one()
     new = {name: value for name, value in found.fields.items() if not old.get(name)}
     # It is theirs now, and goes with no import that may be taken back.
     conn.execute(
         table.update()
-        .where(table.c.account_id == found.account_id, table.c.id == held.id)
+        .where(table.c.account_id == found.account_id, table.c.id == held)
         .values(import_id=None, email_hash=found.email_hash, updated_at=now, **new)
     )
-    return ContactId(held.id)
+    return held

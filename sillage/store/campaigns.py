@@ -445,3 +445,10 @@ def with_rows(conn: sa.Connection, *, states: tuple[CampaignState, ...]) -> list
         campaigns.c.state.in_(states), campaigns.c.closed_at.is_not(None), kept
     )
     return [(AccountId(row.account_id), CampaignId(row.id)) for row in conn.execute(query)]
+
+
+def link_urls(conn: sa.Connection, account_id: AccountId, *, limit: int) -> list[str]:
+    """Where the links of an account's campaigns lead, each once, those of the newest campaigns first."""
+    newest = sa.func.max(links.c.campaign_id)
+    query = sa.select(links.c.url).where(links.c.account_id == account_id).group_by(links.c.url)
+    return [str(row[0]) for row in conn.execute(query.order_by(newest.desc(), links.c.url).limit(limit))]

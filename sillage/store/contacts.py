@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,12 @@ def insert_many(conn: sa.Connection, rows: Sequence[Sequence[Any]]) -> None:
     Raises: an integrity error of SQLAlchemy or psycopg where an address or a number is taken.
     """
     bulk.insert(conn, contacts, NEW_COLUMNS, rows)
+
+
+def ids_by_email(conn: sa.Connection, account_id: AccountId, emails: Iterable[str]) -> dict[str, ContactId]:
+    """Who has these addresses, contacts of open imports among them."""
+    sql = "select email, id from contacts where account_id = {p} and email {in}"
+    return {str(row[0]): ContactId(row[1]) for row in bulk.select_among(conn, sql, (account_id,), emails)}
 
 
 def emails_of(conn: sa.Connection, account_id: AccountId, contact_ids: Iterable[ContactId]) -> dict[ContactId, str]:

@@ -395,8 +395,36 @@ segments = sa.Table(
     sa.Column("tree", Json, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
+    sa.Column("is_watched", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("baseline_at", Moment),
     sa.UniqueConstraint("account_id", "name"),
-    comment="A saved expression tree; see sillage.domain.segment.",
+    comment=(
+        "A saved expression tree; see sillage.domain.segment. Of one that is watched, entering and leaving are events"
+        " from `baseline_at` on."
+    ),
+)
+
+segment_members = sa.Table(
+    "segment_members",
+    metadata,
+    sa.Column("segment_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", BigId, primary_key=True, autoincrement=False),
+    _account(),
+    sqlite_with_rowid=False,
+    comment="Who was in a watched segment when it was last looked at: what entering and leaving are told from.",
+)
+
+link_groups = sa.Table(
+    "link_groups",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("campaign_id", BigId, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("group_id", BigId, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("account_id", "campaign_id", "url", "group_id"),
+    comment="A click on this link of this campaign puts the person into this static group.",
 )
 
 campaigns = sa.Table(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dashboards import consent_panel, figures, hygiene_words, import_form, segment_form, terms
+from dashboards import behaviour_form, consent_panel, figures, hygiene_words, import_form, segment_form, terms
+from sillage.campaign import sentence
 from sillage.content import spam
+from sillage.domain.segment_presets import PRESETS
 from sillage.settings import ROOT
 
 FILES = sorted((ROOT / "dashboards").rglob("*.py"))
@@ -14,6 +16,9 @@ TABLES = (
     terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
     terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
     import_form.COLUMN_FIELDS, consent_panel.PURPOSES, consent_panel.STATES, consent_panel.BASES,
+    behaviour_form.KINDS, behaviour_form.DID, behaviour_form.SCOPES, sentence.FIELDS,
+    sentence.DAY_OPS, sentence.DID, sentence.RECENT, sentence.CONSENT, sentence.PURPOSES, sentence.DEVICES,
+    {name: name for name in PRESETS},
 )  # fmt: skip
 
 

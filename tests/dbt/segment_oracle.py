@@ -31,7 +31,7 @@ class Send:
     clicks: list[tuple[datetime, int | None, int | None]]
 
 
-@dataclass
+@dataclass(repr=False)
 class Oracle:
     """One account's contacts with all that is known of them."""
 
@@ -103,7 +103,8 @@ class Oracle:
             case "engaged":
                 return self.engaged(tree, self.sends.get(who["id"], []))
             case "bounced":
-                found = max((s.bounce for s in self.sends.get(who["id"], []) if s.bounce), default=None)
+                bounces = [(s.bounce[0], s.campaign, s.bounce) for s in self.sends.get(who["id"], []) if s.bounce]
+                found = max(bounces)[2] if bounces else None
                 ok = found is not None and (not tree.get("classes") or found[1] in tree["classes"])
                 return ok and found is not None and found[0] >= self.since(tree.get("days"))
             case kind:

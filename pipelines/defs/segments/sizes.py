@@ -8,7 +8,9 @@ from typing import Any
 import dagster as dg
 
 from pipelines.ops import every_account
+from sillage.campaign import membership
 from sillage.campaign.audience import audience_of
+from sillage.settings import Settings
 from sillage.store import segments
 from sillage.store.database import Store
 
@@ -30,15 +32,36 @@ class Sized:
         return {f"{account} / {name}": n for account, all_ in self.sizes.items() for name, n in all_.items()}
 
 
-def count_all(store: Store) -> Sizes:
+def count_all(store: Store, settings: Settings) -> Sizes:
     """How many contacts each saved segment of each account has now."""
     sizes: Sizes = {}
     with store.read() as conn:
         saved = [(account, segments.listed(conn, account.id)) for account in every_account(conn)]
     for account, listed in saved:
-        with audience_of(store, account.id) as audience:
+        with audience_of(store, account.id, settings) as audience:
             sizes[account.slug] = {segment.name: audience.count(segment.tree) for segment in listed}
     return sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What a look at one account's watched segments and links changed."""
+
+    entered: int
+    left: int
+    grouped: int
+
+
+def move_all(store: Store, settings: Settings) -> dict[str, Moves]:
+    """Bring watched segments and the groups behind links up to date, account by account."""
+    with store.read() as conn:
+        found = every_account(conn)
+    done = {}
+    for account in found:
+        changes = membership.follow_segments(store, settings, account.id)
+        grouped = membership.follow_links(store, settings, account.id)
+        done[account.slug] = Moves(sum(c.entered for c in changes), sum(c.left for c in changes), grouped)
+    return done
 
 
 def history(instance: dg.DagsterInstance, key: dg.AssetKey, limit: int) -> list[Sized]:
