@@ -21,9 +21,7 @@ HOW_TO_GET_THE_SINK = (
     "  apt-get install postfix        (answer: No configuration; the mail server need not run), or without installing:\n"
     f"  cd {CACHE} && apt-get download postfix libpostfix* ; dpkg -x postfix_*.deb postfix"
 )
-HOW_TO_GET_NODEMAILER = (
-    f"nodemailer is not here: {Path(sys.executable).parent}/npm install --prefix {CACHE} nodemailer"
-)
+HOW_TO_GET_NODEMAILER = f"nodemailer is not here: {Path(sys.executable).parent}/npm install --prefix {CACHE} nodemailer"
 
 _NODE = """
 const nodemailer = require('nodemailer'), fs = require('fs');
@@ -98,7 +96,10 @@ def naive(port: int, key: Path, count: int, connections: int) -> float:
         to = f"person{n}@mail.example"
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = "Bench <news@bench.example>", to, f"Zoé{n}, du neuf"
-        mail["List-Unsubscribe"], mail["List-Unsubscribe-Post"] = f"<https://m.example/{n}>", "List-Unsubscribe=One-Click"
+        mail["List-Unsubscribe"], mail["List-Unsubscribe-Post"] = (
+            f"<https://m.example/{n}>",
+            "List-Unsubscribe=One-Click",
+        )
         mail.set_content(mailing.TEXT)
         mail.add_alternative(html.replace('{{ first_name | default: "vous" }}', f"Zoé{n}"), subtype="html")
         raw = mail.as_bytes()

@@ -52,9 +52,7 @@ async def run(count: int) -> float:
     def settle(_outcome: Outcome) -> None:
         done.append(time.perf_counter())
 
-    lane = Lane(
-        "other", Route(router_of(settings), rate.connections, rate.per_connection), settings, mailroom, settle
-    )
+    lane = Lane("other", Route(router_of(settings), rate.connections, rate.per_connection), settings, mailroom, settle)
     at = 0
     while len(done) < count:
         if (room := lane.room) >= 1 and at < count:
