@@ -51,11 +51,9 @@ def test_parser_does_not_care_how_bytes_arrive(replies: list[tuple[int, str]], d
     """The same replies come out however the stream is cut."""
     raw = b"".join(f"{code}-more\r\n{code} {text}\r\n".encode() for code, text in replies)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=6)))
-    parse: Callable[[ReplyParser], list[Reply]] = (
-        lambda p: [  # noqa: E731
-            r for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True) for r in p.feed(raw[a:b])
-        ]
-    )
+    parse: Callable[[ReplyParser], list[Reply]] = lambda p: [
+        r for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True) for r in p.feed(raw[a:b])
+    ]
     assert [(r.code, r.text) for r in parse(ReplyParser())] == [(code, f"more {text}") for code, text in replies]
 
 
