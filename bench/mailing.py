@@ -45,7 +45,7 @@ GIVE_UP_S = 600.0
 
 def body() -> str:
     """The source of a 10 KB message with three merge fields."""
-    words = "Une lettre de la maison, avec ce qui est neuf, ce qui est beau et ce qui reste. "
+    words = "Une lettre de la maison, avec ce qui est neuf, ce qui est beau, ce qui reste et ce qui vient après elle. "
     items = "".join(
         f'<p style="margin:0 0 8px">{words}<a href="https://shop.example/p/{n}">Voir {n}</a></p>' for n in range(LINKS)
     )
@@ -55,7 +55,7 @@ def body() -> str:
     )
 
 
-TEXT = "Bonjour {{ first_name | default: 'vous' }}.\n" + "Une lettre de la maison, sans image.\n" * 12
+TEXT = "Bonjour {{ first_name | default: 'vous' }}.\n" + "Une lettre de la maison, sans image, à lire partout.\n" * 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,10 @@ class Direct:
             if policy is not None and is_enforced and not policy.allows(host):
                 continue
             tls = Tls.STARTTLS if is_enforced else Tls.OPPORTUNISTIC
-            for address in await self._addresses(host):
-                hops.append(Hop(address, self._port, self._helo, tls=tls, ca_file=self._ca_file, name=host))
+            hops += [
+                Hop(address, self._port, self._helo, tls=tls, ca_file=self._ca_file, name=host)
+                for address in await self._addresses(host)
+            ]
             if len(hops) >= MAX_HOPS:
                 break
         if not hops:
