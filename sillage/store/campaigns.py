@@ -324,8 +324,18 @@ def planned_contacts(conn: sa.Connection, account_id: AccountId, campaign_id: Ca
 
 def due(conn: sa.Connection, *, states: tuple[CampaignState, ...], before: datetime) -> list[Campaign]:
     """Campaigns of all accounts in some states whose time has come: for the scheduler alone."""
-    query = sa.select(*_COLUMNS).where(campaigns.c.state.in_(states), campaigns.c.send_at <= before)
-    return [_campaign(row) for row in conn.execute(query.order_by(campaigns.c.send_at)).mappings()]
+    return [_campaign(row) for row in conn.execute(_DUE, {"states": states, "before": before}).mappings()]
+
+
+# Put together once: each window asks.
+_DUE = (
+    sa.select(*_COLUMNS)
+    .where(
+        campaigns.c.state.in_(sa.bindparam("states", expanding=True)),
+        campaigns.c.send_at <= sa.bindparam("before", type_=campaigns.c.send_at.type),
+    )
+    .order_by(campaigns.c.send_at)
+)
 
 
 def with_rows(conn: sa.Connection, *, states: tuple[CampaignState, ...]) -> list[tuple[AccountId, CampaignId]]:

@@ -80,6 +80,7 @@ _SETTLE = """
 update deliveries set state = {p}, due_at = {p}, attempt = {p}, first_attempt_at = {p}, reason = {p}, worker_id = null
 where campaign_id = {p} and contact_id = {p} and state = 'sending' and worker_id = {p}
 """
+_NEXT_PROVIDER = "select min(provider) from deliveries where campaign_id = {p} and state = 'due' and provider > {p}"
 _COUNT_SEND = """
 insert into contact_sends (contact_id, day, account_id, count) values ({p}, {p}, {p}, 1)
 on conflict (contact_id, day) do update set count = contact_sends.count + 1
@@ -158,14 +159,12 @@ def settle(conn: sa.Connection, worker_id: int, outcomes: Sequence[Outcome]) -> 
 
 def providers_due(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
     """Providers with due rows, found by skipping through the index rather than reading it."""
-    d = deliveries.c
-    due = (d.campaign_id == campaign_id, d.state == sa.literal_column("'due'"))
     found: list[str] = []
-    query = sa.select(sa.func.min(d.provider)).where(*due)
-    provider = conn.execute(query).scalar()
-    while provider is not None:
+    after = ""
+    # Asked in every window: plain SQL spares a millisecond of putting statements together.
+    while (provider := conn.exec_driver_sql(_sql(conn, _NEXT_PROVIDER), (campaign_id, after)).scalar()) is not None:
         found.append(provider)
-        provider = conn.execute(query.where(d.provider > provider)).scalar()
+        after = provider
     return found
 
 

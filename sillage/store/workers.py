@@ -19,6 +19,14 @@ class Heartbeat:
     lease_s: float
 
 
+# Put together once: each window beats.
+_RENEW = (
+    workers.update()
+    .where(workers.c.id == sa.bindparam("who"), workers.c.ended_at.is_(None))
+    .values(renewals=workers.c.renewals + 1)
+)
+
+
 def enrol(conn: sa.Connection, name: str, *, lease_s: float, now: datetime) -> int:
     """Take a new fencing token."""
     done = conn.execute(workers.insert().values(name=name, started_at=now, lease_s=lease_s))
@@ -28,12 +36,7 @@ def enrol(conn: sa.Connection, name: str, *, lease_s: float, now: datetime) -> i
 
 def renew(conn: sa.Connection, worker_id: int) -> bool:
     """Beat once; False where this worker was taken for dead."""
-    done = conn.execute(
-        workers.update()
-        .where(workers.c.id == worker_id, workers.c.ended_at.is_(None))
-        .values(renewals=workers.c.renewals + 1)
-    )
-    return done.rowcount == 1
+    return conn.execute(_RENEW, {"who": worker_id}).rowcount == 1
 
 
 def alive(conn: sa.Connection) -> list[Heartbeat]:
