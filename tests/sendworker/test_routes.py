@@ -31,7 +31,7 @@ async def test_relays_share_by_weight():
 
 
 async def test_relay_that_failed_comes_last_for_a_while():
-    """A relay that failed is asked after the others, the longer the more often, and is as good as ever once it works."""
+    """A relay that failed comes after the others, the longer the more often, and is as good as ever once it works."""
     now = [0.0]
     bad, good = hop("bad"), hop("good")
     relays = Relays([(bad, 1000.0), (good, 1.0)], clock=lambda: now[0])
@@ -81,7 +81,7 @@ class Policies:
         self.text = ""
         self.asked: list[str] = []
 
-    async def fetch(self, host: str, address: str) -> str:
+    async def fetch(self, host: str, _address: str) -> str:
         self.asked.append(host)
         if not self.text:
             raise OSError("down")
