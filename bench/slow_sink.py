@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -18,8 +19,7 @@ class Sink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, also late."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.loop = asyncio.get_running_loop()
         self.in_data = False
         self.held = b""
@@ -53,6 +53,8 @@ class Sink(asyncio.Protocol):
                 self.in_data = True
             elif verb == b"EHLO":
                 answer += b"250-slow\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+            elif verb == b"QUIT":
+                self.loop.call_later(self.delay, self.transport.close)
             else:
                 answer += b"250 2.1.0 Ok\r\n"
         self.held = data

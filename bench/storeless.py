@@ -14,7 +14,7 @@ import uvloop
 
 from sendworker.lane import Lane, Route
 from sendworker.mailroom import Job, Mailroom
-from sendworker.routes import router_of
+from sendworker.way import router_of
 from sillage.domain.campaign import CampaignState
 from sillage.log import configure
 from sillage.settings import Settings

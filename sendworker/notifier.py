@@ -17,7 +17,7 @@ import structlog
 
 from sendworker import webhook
 from sendworker.handover import hand_over
-from sendworker.routes import router_of
+from sendworker.way import router_of
 from sendworker.session import Letter, Loss
 from sillage.alarm import words
 from sillage.alarm.address import webhook_key

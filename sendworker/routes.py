@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sendworker.reply import Reply
-from sendworker.smtp import Hop, Tls
-from sillage.settings import Settings, Transport
+from sendworker.smtp import Hop
 
 REST_S = (1.0, 5.0, 15.0, 60.0)
 """A hop that failed is asked last for so long, by how often it failed in a row."""
@@ -79,28 +78,3 @@ class Relays:
             rest = REST_S[min(health.failures, len(REST_S) - 1)]
             health.failures += 1
             health.resting_until = self._clock() + rest
-
-
-def router_of(settings: Settings) -> Router:
-    """The way that the settings name."""
-    helo = settings.bounce_domain
-    if settings.transport is Transport.POSTOFFICE:
-        return Relays([(Hop(settings.host, settings.postoffice_port, helo), 1.0)])
-    return Relays(
-        [
-            (
-                Hop(
-                    relay.host,
-                    relay.port,
-                    helo,
-                    tls=Tls(relay.tls),
-                    ca_file=relay.ca_file,
-                    user=relay.user,
-                    password=relay.password,
-                    in_flight=relay.in_flight,
-                ),
-                relay.weight,
-            )
-            for relay in settings.all_relays
-        ]
-    )

@@ -27,7 +27,7 @@ from sendworker.mailroom import Job, Mailroom
 from sendworker.metrics import Metrics
 from sendworker.pacing import Pacer
 from sendworker.reply import SessionError
-from sendworker.routes import router_of
+from sendworker.way import router_of
 from sillage.campaign.live import why_not
 from sillage.domain.pace import Rate
 from sillage.errors import SillageError

@@ -19,6 +19,7 @@ share = 0.5                              # or: segment = "Customers"
 subject = "{{ first_name | default: 'Hello' }}, something new"
 preheader = "Three things to see"
 mjml = "a.mjml"                          # or: html = "a.html"
+files = [{ path = "logo.png", cid = "logo" }, { path = "plan.pdf" }]    # <img src="cid:logo">, and an attachment
 [variants.defaults]
 first_name = "friend"
 """
@@ -26,6 +27,7 @@ first_name = "friend"
 from __future__ import annotations
 
 import math
+import mimetypes
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sillage.campaign.prepare import compile_for
 from sillage.content.message import Source
+from sillage.content.mime import Attachment
 from sillage.domain.campaign import MessageKind, Priority, SourceKind, priority_of
 from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import CampaignId
@@ -44,6 +47,9 @@ from sillage.settings import Settings
 from sillage.store import campaigns, segments
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Draft, DraftVariant
+
+MAX_FILES_BYTES = 10 * 1024 * 1024
+"""Base64 makes 14 MB of it; many servers take no more than 20."""
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -60,6 +66,14 @@ class SenderSpec(_Spec):
     reply_to: str | None = None
 
 
+class FileSpec(_Spec):
+    """A file of the message: with `cid` an image that the HTML shows as `cid:…`, else an attachment."""
+
+    path: Text
+    cid: str = ""
+    content: bytes = b""
+
+
 class VariantSpec(_Spec):
     """One version of the message."""
 
@@ -72,13 +86,15 @@ class VariantSpec(_Spec):
     html: str | None = None
     text: str | None = None
     defaults: dict[str, str] = {}
+    files: Annotated[list[FileSpec], Field(max_length=20)] = []
 
     @property
     def source(self) -> Source:
         """What is compiled of it."""
         kind = SourceKind.MJML if self.mjml is not None else SourceKind.HTML
         body = self.mjml or self.html or ""
-        return Source(kind, body, self.subject, self.preheader, self.text, tuple(sorted(self.defaults.items())))
+        defaults = tuple(sorted(self.defaults.items()))
+        return Source(kind, body, self.subject, self.preheader, self.text, defaults, _attachments(self))
 
 
 class CampaignSpec(_Spec):
@@ -117,6 +133,9 @@ def read_folder(folder: Path) -> CampaignSpec:
         for key in ("mjml", "html", "text"):
             if isinstance(variant, dict) and key in variant:
                 variant[key] = _read_source(folder, str(variant[key]), f"{path}: variant {number}: {key}")
+        for file in (variant.get("files") or []) if isinstance(variant, dict) else []:
+            if isinstance(file, dict) and "path" in file:
+                file["content"] = _read_bytes(folder, str(file["path"]), f"{path}: variant {number}: files")
     return parse_spec(raw, where=str(path))
 
 
@@ -132,15 +151,41 @@ def parse_spec(raw: Any, *, where: str) -> CampaignSpec:
 
 
 def _read_source(folder: Path, name: str, where: str) -> str:
+    try:
+        return _read_bytes(folder, name, where).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise BadInput(f"{where}: {folder / name} is not UTF-8: {exc}", code="bad_encoding") from exc
+
+
+def _read_bytes(folder: Path, name: str, where: str) -> bytes:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise BadInput(f"{where}: {name} lies outside the campaign's folder", code="outside_folder")
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         raise BadInput(f"{where}: {path} is not there", code="no_file") from None
-    except UnicodeDecodeError as exc:
-        raise BadInput(f"{where}: {path} is not UTF-8: {exc}", code="bad_encoding") from exc
+    except OSError as exc:
+        raise BadInput(f"{where}: {path} can't be read: {exc.strerror}", code="no_file") from exc
+
+
+def _attachments(variant: VariantSpec) -> tuple[Attachment, ...]:
+    """Raises: BadInput where they are too big together, or one can't be a file of a message."""
+    size = sum(len(file.content) for file in variant.files)
+    if size > MAX_FILES_BYTES:
+        raise BadInput(
+            f"variant {variant.name!r}: its files have {size:,} octets; {MAX_FILES_BYTES:,} is the most",
+            code="files_too_big", field="files",
+        )  # fmt: skip
+    return tuple(
+        Attachment(
+            Path(file.path).name,
+            mimetypes.guess_type(file.path)[0] or "application/octet-stream",
+            file.content,
+            file.cid,
+        )
+        for file in variant.files
+    )
 
 
 def _check_variants(spec: CampaignSpec, where: str) -> None:

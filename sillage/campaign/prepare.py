@@ -101,6 +101,7 @@ def refuse_unready(settings: Settings, sender: Sender, *, signs: bool) -> None:
     if not signs and not settings.relay_signs_dkim:
         raise BadInput(
             f"nothing signs mail from {domain}: `sillage domain key {domain}` makes keys, `sillage domain records`"
-            " shows what to publish, `sillage domain activate` lets them sign (or set SILLAGE_RELAY_SIGNS_DKIM, if it does)",
+            " shows what to publish, `sillage domain activate` lets them sign"
+            " (or the relay does: SILLAGE_RELAY_SIGNS_DKIM)",
             code="not_signed",
         )

@@ -241,19 +241,24 @@ class _Writer:
         self.hole(fill)
 
     def _pixel(self) -> Filler:
-        base = self._base
+        # The token is all that differs: what stands around it is encoded once.
+        person_head, person_tail = self._around_token("o")
+        hygiene_head, hygiene_tail = self._around_token("h")
 
         def fill(person: Person) -> bytes:
             match person.pixel:
                 case Pixel.INDIVIDUAL:
-                    path = f"o/{person.token}"
+                    return b"%b%b%b" % (person_head, person.token.encode("ascii"), person_tail)
                 case Pixel.ANONYMOUS:
-                    path = f"o/{person.anonymous_token}"
+                    return b"%b%b%b" % (person_head, person.anonymous_token.encode("ascii"), person_tail)
                 case Pixel.HYGIENE:
-                    path = f"h/{person.token}"
-            return mime.field(f"{base}/{path}.gif")[3:-3]
+                    return b"%b%b%b" % (hygiene_head, person.token.encode("ascii"), hygiene_tail)
 
         return fill
+
+    def _around_token(self, page: str) -> list[bytes]:
+        address = f"{self._base}/{page}/{RECIPIENT_MARK}.gif"
+        return mime.quoted_printable(address, width_of_mark=TOKEN_WIDTH, mark=RECIPIENT_MARK).split(b"\x00")
 
 
 @lru_cache(maxsize=64)

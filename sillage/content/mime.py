@@ -26,6 +26,8 @@ _DOT = ord(".")
 _SPACE = ord(" ")
 _SAFE_FIELD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@,:;/+'()-]| (?! ))*")
 _SAFE_FIELD_CHARS = 70
+_WORD_OCTETS = 42
+"""45 octets make 60 base64 characters; with `=?utf-8?b?` and `?=` an encoded word stays below RFC 2047's 75."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}")
 _CID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,120}")
 MAX_NAME_CHARS = 120
@@ -94,14 +96,16 @@ def unstructured(text: str) -> bytes:
 
     Controls and line ends become blanks, so that no header can be put in by a merge field.
     """
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    flat = " ".join((text if text.isprintable() else "".join([c if c.isprintable() else " " for c in text])).split())
     if flat.isascii() and "=?" not in flat and max(map(len, flat.split()), default=0) <= LINE - 2:
         return _fold(flat)
+    whole = flat.encode("utf-8", "replace")
+    if len(whole) <= _WORD_OCTETS:
+        return b"=?utf-8?b?%b?=" % binascii.b2a_base64(whole, newline=False)
     words, chunk = [], bytearray()
     for char in flat:
         raw = char.encode("utf-8", "replace")
-        # 45 octets make 60 base64 characters; with `=?utf-8?b?` and `?=` an encoded word stays below 75.
-        if len(chunk) + len(raw) > 42:  # noqa: PLR2004
+        if len(chunk) + len(raw) > _WORD_OCTETS:
             words.append(bytes(chunk))
             chunk = bytearray()
         chunk += raw

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from sillage.content.html import Link
 from sillage.content.message import Source
+from sillage.content.mime import Attachment
 from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import AccountId, CampaignId, SegmentId, VariantId
 from sillage.errors import BadInput, NotFound, Refused
-from sillage.store.tables import campaigns, deliveries, links, paused_slices, senders, tallies, variants
+from sillage.store.tables import campaigns, deliveries, links, paused_slices, senders, tallies, variant_files, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,20 @@ def _add_variant(
         )
     )
     (variant_id,) = done.inserted_primary_key or (None,)
+    attached = [
+        {
+            "account_id": account_id,
+            "variant_id": variant_id,
+            "position": at,
+            "name": file.name,
+            "type": file.type,
+            "cid": file.cid,
+            "content": file.content,
+        }
+        for at, file in enumerate(source.files)
+    ]
+    if attached:
+        conn.execute(variant_files.insert(), attached)
     rows = [
         {
             "account_id": account_id,
@@ -278,11 +293,23 @@ def variants_of(conn: sa.Connection, account_id: AccountId, campaign_id: Campaig
             r.share,
             r.segment_id,
             Source(
-                SourceKind(r.source_kind), r.source, r.subject, r.preheader, r.text, tuple(sorted(r.defaults.items()))
+                SourceKind(r.source_kind),
+                r.source,
+                r.subject,
+                r.preheader,
+                r.text,
+                tuple(sorted(r.defaults.items())),
+                _files_of(conn, account_id, r.id),
             ),
         )
         for r in conn.execute(query)
     ]
+
+
+def _files_of(conn: sa.Connection, account_id: AccountId, variant_id: int) -> tuple[Attachment, ...]:
+    f = variant_files.c
+    query = sa.select(f.name, f.type, f.content, f.cid).where(f.account_id == account_id, f.variant_id == variant_id)
+    return tuple(Attachment(r.name, r.type, bytes(r.content), r.cid) for r in conn.execute(query.order_by(f.position)))
 
 
 def move(
@@ -382,9 +409,19 @@ def planned_contacts(conn: sa.Connection, account_id: AccountId, campaign_id: Ca
 
 def due(conn: sa.Connection, *, states: tuple[CampaignState, ...], before: datetime) -> list[Campaign]:
     """Campaigns of all accounts in some states whose time has come: for the scheduler alone."""
-    starts = sa.func.coalesce(campaigns.c.starts_at, campaigns.c.send_at)
-    query = sa.select(*_COLUMNS).where(campaigns.c.state.in_(states), starts <= before)
-    return [_campaign(row) for row in conn.execute(query.order_by(starts, campaigns.c.id)).mappings()]
+    return [_campaign(row) for row in conn.execute(_DUE, {"states": states, "before": before}).mappings()]
+
+
+_STARTS = sa.func.coalesce(campaigns.c.starts_at, campaigns.c.send_at)
+# Put together once: each window asks.
+_DUE = (
+    sa.select(*_COLUMNS)
+    .where(
+        campaigns.c.state.in_(sa.bindparam("states", expanding=True)),
+        _STARTS <= sa.bindparam("before", type_=campaigns.c.send_at.type),
+    )
+    .order_by(_STARTS, campaigns.c.id)
+)
 
 
 def hold_late(conn: sa.Connection, *, unseen_since: datetime, now: datetime) -> list[tuple[AccountId, CampaignId]]:

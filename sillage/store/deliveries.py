@@ -88,6 +88,7 @@ _SETTLE = """
 update deliveries set state = {p}, due_at = {p}, attempt = {p}, first_attempt_at = {p}, reason = {p}, worker_id = null
 where campaign_id = {p} and contact_id = {p} and state = 'sending' and worker_id = {p}
 """
+_NEXT_PROVIDER = "select min(provider) from deliveries where campaign_id = {p} and state = 'due' and provider > {p}"
 
 
 _IS_MISSING = sa.or_(
@@ -167,15 +168,15 @@ def settle(conn: sa.Connection, worker_id: int, outcomes: Sequence[Outcome]) -> 
 
 def providers_due(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
     """Providers with due rows that are not paused, found by skipping through the index rather than reading it."""
-    d = deliveries.c
-    paused = sa.select(paused_slices.c.provider).where(paused_slices.c.campaign_id == campaign_id)
-    due = (d.campaign_id == campaign_id, d.state == sa.literal_column("'due'"), d.provider.not_in(paused))
+    paused_here = sa.select(paused_slices.c.provider).where(paused_slices.c.campaign_id == campaign_id)
+    paused = set(conn.execute(paused_here).scalars())
     found: list[str] = []
-    query = sa.select(sa.func.min(d.provider)).where(*due)
-    provider = conn.execute(query).scalar()
-    while provider is not None:
-        found.append(provider)
-        provider = conn.execute(query.where(d.provider > provider)).scalar()
+    after = ""
+    # Asked in every window: plain SQL spares a millisecond of putting statements together.
+    while (provider := conn.exec_driver_sql(_sql(conn, _NEXT_PROVIDER), (campaign_id, after)).scalar()) is not None:
+        if provider not in paused:
+            found.append(provider)
+        after = provider
     return found
 
 

@@ -500,6 +500,19 @@ variants = sa.Table(
     comment="One version of a campaign's message, for a share of its audience or for a segment of its own.",
 )
 
+variant_files = sa.Table(
+    "variant_files",
+    metadata,
+    sa.Column("variant_id", BigId, sa.ForeignKey("variants.id"), primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    _account(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("cid", sa.Text, nullable=False, server_default=""),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    comment="Files of a variant: shown within its HTML where they have a Content-ID, else attached.",
+)
+
 links = sa.Table(
     "links",
     metadata,

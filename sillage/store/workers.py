@@ -19,6 +19,14 @@ class Heartbeat:
     lease_s: float
 
 
+# Put together once: each window beats.
+_RENEW = (
+    workers.update()
+    .where(workers.c.id == sa.bindparam("who"), workers.c.name == sa.bindparam("called"), workers.c.ended_at.is_(None))
+    .values(renewals=workers.c.renewals + 1, seen_at=sa.bindparam("now", type_=workers.c.seen_at.type))
+)
+
+
 def enrol(conn: sa.Connection, name: str, *, lease_s: float, now: datetime) -> int:
     """Take a new fencing token."""
     done = conn.execute(workers.insert().values(name=name, started_at=now, seen_at=now, lease_s=lease_s))
@@ -28,12 +36,7 @@ def enrol(conn: sa.Connection, name: str, *, lease_s: float, now: datetime) -> i
 
 def renew(conn: sa.Connection, worker_id: int, name: str, *, now: datetime) -> bool:
     """Beat once; False where this worker was taken for dead, or its number is another's in an ops that was restored."""
-    done = conn.execute(
-        workers.update()
-        .where(workers.c.id == worker_id, workers.c.name == name, workers.c.ended_at.is_(None))
-        .values(renewals=workers.c.renewals + 1, seen_at=now)
-    )
-    return done.rowcount == 1
+    return conn.execute(_RENEW, {"who": worker_id, "called": name, "now": now}).rowcount == 1
 
 
 def beats(conn: sa.Connection, worker_id: int) -> int | None:
