@@ -162,6 +162,10 @@ class Connection(asyncio.Protocol):
         else:
             refusal = await self._in_turn(commands)
         if refusal is not None:
+            if refusal.is_positive:
+                # It says yes to everything: nothing has been handed over, and its yes to a message would mean as much.
+                self.abort()
+                raise SessionError(f"the server answered DATA with {refusal.code} instead of 354")
             return refusal
         return await self._payload(message)
 

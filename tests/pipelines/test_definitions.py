@@ -18,6 +18,7 @@ OURS = {
     "ops/segment_members": "segments",
     "ops/audience": "campaigns",
     "ops/deliveries": "campaigns",
+    "ops/queue": "sending",
     "lake/events": "lake",
     "staging/stg_lake__events": "staging",
     "marts/fct_campaign_performance": "marts",
