@@ -40,7 +40,7 @@ class Audience:
         """
         wanted, unwanted = _any_of(include), _any_of(exclude)
         query = f"""
-            select c.id as contact_id, c.provider,
+            select c.id as contact_id, coalesce(m.provider, c.provider) as provider,
                 case when c.email is null then 'no_address'
                      when s.reason is not null and (s.reason in ('npai', 'hard_bounce', 'erased') or ?) then s.reason
                      when not ? then null
@@ -53,6 +53,7 @@ class Audience:
             cross join bases b
             left join consents p on p.contact_id = c.id
             left join suppressions s on s.address_hash = c.email_hash
+            left join mail_domains m on c.provider = 'other' and m.domain = lower(split_part(c.email, '@', 2))
             where not {unwanted.sql}
             order by c.id
         """
@@ -118,6 +119,9 @@ def audience_of(store: Store, account_id: AccountId) -> Iterator[Audience]:
         yield Audience(con)
     finally:
         con.close()
+        # DuckDB brings an SQLite of its own: when that closes the file, POSIX drops the locks that this process holds
+        # on it, and another process that closes takes itself for the last and deletes the log below our connections.
+        store.reconnect()
 
 
 def _attach(con: duckdb.DuckDBPyConnection, store: Store) -> None:
@@ -145,6 +149,7 @@ def _views(con: duckdb.DuckDBPyConnection, account: int) -> None:
         select * from ops.consents where account_id = {account} and channel = 'email';
         create temp view suppressions as
         select * from ops.suppressions where account_id = {account} and channel = 'email';
+        create temp view mail_domains as select domain, provider from ops.mail_domains;
         create temp view bases as
         select from_json(allowed_bases::varchar, '["varchar"]') as allowed from ops.accounts where id = {account};
     """)
