@@ -14,6 +14,7 @@ from dashboards.shell import Desk
 from dashboards.words import plain
 from sillage.campaign import schedule as moves
 from sillage.domain.campaign import CampaignState as S
+from sillage.store import deliveries
 from sillage.store.campaigns import Balance, Campaign
 from sillage.store.incidents import PausedSlice
 
@@ -50,6 +51,8 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
             words.t("Send now after all"), icon=":material/send:", key=f"held-{key}"
         ):
             _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id))
+        if campaign.state is S.CLOSED:
+            _missing(desk, campaign, key)
         if campaign.state in MAY_CANCEL:
             with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
                 st.write(_cancel_question(desk, campaign, balance, left))
@@ -74,6 +77,33 @@ def slices(desk: Desk, campaign: Campaign, paused: list[PausedSlice]) -> None:
 
 def _resume_slice(desk: Desk, campaign: Campaign, provider: str, conn: sa.Connection) -> None:
     moves.resume_slice(conn, desk.account_id, campaign.id, provider, now=desk.now())
+
+
+def _missing(desk: Desk, campaign: Campaign, key: str) -> None:
+    """Offer to send to those whom a closed campaign has not reached: those in doubt only if asked."""
+    words = desk.words
+    with desk.store.read() as conn:
+        found = deliveries.missing(conn, desk.account_id, campaign.id)
+    doubtful = found.pop("in_doubt", 0)
+    sure = sum(found.values())
+    if not sure + doubtful:
+        return
+    with st.popover(words.t("Send to the missing"), icon=":material/replay:", key=f"ask-missing-{key}"):
+        st.write(words.n("%(count)s person was not reached: our side failed, or their server put us off to the end.",
+                         "%(count)s people were not reached: our side failed, or their servers put us off to the end.",
+                         sure))  # fmt: skip
+        asked = bool(doubtful) and st.checkbox(
+            words.n("Also to %(count)s person in doubt, who may get it twice",
+                    "Also to %(count)s people in doubt, who may get it twice", doubtful),
+            key=f"doubtful-{key}", value=not sure,
+        )  # fmt: skip
+        count = sure + (doubtful if asked else 0)
+        if count and st.button(words.n("Send to %(count)s person", "Send to %(count)s people", count),
+                               key=f"missing-{key}", type="primary"):  # fmt: skip
+            _move(
+                desk,
+                lambda conn: moves.send_to_missing(conn, desk.account_id, campaign.id, doubtful=asked, now=desk.now()),
+            )
 
 
 def _cancel_question(desk: Desk, campaign: Campaign, balance: Balance, left: int) -> str:

@@ -84,7 +84,7 @@ class Report:
         return closed is None or self.as_of - closed < ECHO
 
 
-def _cached(ttl: float, *, waits: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def cached(ttl: float, *, waits: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """One answer for all who ask the same of the same desk within `ttl` seconds.
 
     Without `waits` an old answer, which says as of when it is, is given once more while a new one is asked for
@@ -118,7 +118,7 @@ def _ask(desk: Desk, sql: str, *params: object) -> list[Row]:
         return []
 
 
-@_cached(LIVE_S)
+@cached(LIVE_S)
 def overview(desk: Desk) -> Overview:
     """All campaigns: the running ones with live figures, the others with those of the last build."""
     return overview_now(desk, dict(performance(desk)))
@@ -142,7 +142,7 @@ def overview_now(desk: Desk, figures: dict[int, Row] | None = None) -> Overview:
     return Overview(now, listed, has_marts)
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def performance(desk: Desk) -> dict[int, Row]:
     """Each campaign's figures of the last build."""
     return _performance(desk)
@@ -153,7 +153,7 @@ def _performance(desk: Desk) -> dict[int, Row]:
     return {row["campaign_id"]: row for row in rows}
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def marts_as_of(desk: Desk) -> Row | None:
     """How far the last build has read, or None before the first."""
     try:
@@ -163,7 +163,7 @@ def marts_as_of(desk: Desk) -> Row | None:
     return rows[0] if rows else None
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def alerts(desk: Desk) -> list[Row]:
     """Thresholds that are passed, critical ones first, each with its campaign's name."""
     return _ask(
@@ -178,7 +178,7 @@ def alerts(desk: Desk) -> list[Row]:
     )
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def health(desk: Desk, days: int = 30) -> list[Row]:
     """The account's figures by day, of the last days that had any, in their order."""
     since: date = desk.words.here(desk.now()).date() - timedelta(days=days)
@@ -192,7 +192,7 @@ def health(desk: Desk, days: int = 30) -> list[Row]:
     )
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def thresholds(desk: Desk) -> dict[str, Row]:
     """The thresholds of whole campaigns or, where there is none, of the account, by metric."""
     rows = _ask(
@@ -214,7 +214,7 @@ def thresholds(desk: Desk) -> dict[str, Row]:
     return {row["metric"]: row for row in rows}
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
     """The middle half of the click rates of the account's closed campaigns before it; None below five of them."""
     rows = _ask(
@@ -274,7 +274,7 @@ LIVE = {
 }
 
 
-@_cached(LIVE_S)
+@cached(LIVE_S)
 def report(desk: Desk, campaign_id: CampaignId) -> Report:
     """A campaign as a whole, as of now.
 
@@ -291,7 +291,7 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
     return Report(now, campaign, balance, figures, mine, paused, time.monotonic() - started)
 
 
-@_cached(DETAILS_S, waits=False)
+@cached(DETAILS_S, waits=False)
 def details(desk: Desk, campaign_id: CampaignId) -> Details:
     """A campaign's parts, as of now: six views, so they are asked less often than the whole.
 
@@ -304,7 +304,7 @@ def details(desk: Desk, campaign_id: CampaignId) -> Details:
     return Details(now, campaign, **parts, took_s=time.monotonic() - started)
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def variants(desk: Desk, campaign_id: CampaignId) -> dict[int, tuple[Variant, dict[int, str]]]:
     """A campaign's variants by id, each with where its links lead, by number."""
     with desk.store.read() as conn:
@@ -313,14 +313,14 @@ def variants(desk: Desk, campaign_id: CampaignId) -> dict[int, tuple[Variant, di
     return {v.id: (v, target.links if (target := targets[v.id]) else {}) for v in found}
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def senders(desk: Desk) -> list[Sender]:
     """The account's senders."""
     with desk.store.read() as conn:
         return campaigns.senders_of(conn, desk.account_id)
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def segment_sizes(desk: Desk) -> list[tuple[str, Any, int | None]]:
     """Each segment's name, tree (plain data) and size; None where it can't be counted."""
     with desk.store.read() as conn:
@@ -335,7 +335,7 @@ def _count(desk: Desk, tree: Any) -> int | None:
         return None
 
 
-@_cached(2.0)
+@cached(2.0)
 def segment_size(desk: Desk, tree: Any) -> int:
     """How many contacts a tree (plain data) has.
 
@@ -345,7 +345,7 @@ def segment_size(desk: Desk, tree: Any) -> int:
     return audiences.ask(desk, lambda audience: audience.count(parsed))
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def segment_overlap(desk: Desk, first: str, second: str) -> tuple[int, int, int]:
     """How many are in the first segment alone, in both, in the second alone.
 
@@ -356,28 +356,28 @@ def segment_overlap(desk: Desk, first: str, second: str) -> tuple[int, int, int]
     return audiences.ask(desk, lambda audience: audience.overlap(ours, theirs))
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def segment_names(desk: Desk) -> list[str]:
     """The names of the saved segments."""
     with desk.store.read() as conn:
         return [s.name for s in segments.listed(conn, desk.account_id)]
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def campaign_names(desk: Desk) -> dict[int, str]:
     """The campaigns by id, the newest first."""
     with desk.store.read() as conn:
         return {int(c.id): c.name for c in campaigns.listed(conn, desk.account_id)}
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def link_urls(desk: Desk) -> list[str]:
     """Where links of campaigns lead, each once, the newest campaigns first."""
     with desk.store.read() as conn:
         return campaigns.link_urls(conn, desk.account_id, limit=1000)
 
 
-@_cached(2.0)
+@cached(2.0)
 def audience_size(
     desk: Desk, include: tuple[str, ...], exclude: tuple[str, ...], kind: str
 ) -> tuple[int, dict[str, int]]:

@@ -102,6 +102,10 @@ REASONS = {
     "relay_denied": "relaying denied",
     "protocol": "protocol",
     "filtered": "filtered",
+    "frequency_cap": "frequency cap",
+    "session_broke": "the session broke",
+    "worker_died": "a worker died",
+    "worker_left": "a worker left",
 }
 PROVIDERS = {
     "gmail": "Gmail",

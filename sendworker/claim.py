@@ -25,6 +25,7 @@ from sillage.store.quotas import Slot
 
 LOOK_AGAIN_S = 0.2
 """How long it is believed which providers a campaign has due rows at: a claim that finds none forgets it."""
+WARMUP_KNOWN_S = 0.5
 
 Key = tuple[CampaignId, ContactId]
 
@@ -57,6 +58,7 @@ class Chooser:
         self._credit: dict[str, dict[CampaignId, float]] = {}
         self._waiting: dict[CampaignId, tuple[float, list[str]]] = {}
         self._domains: dict[int, str] = {}
+        self._warmups: dict[tuple[AccountId, str], tuple[float, int | None]] = {}
 
     def waiting(self, conn: sa.Connection, running: Iterable[Campaign]) -> dict[str, list[Campaign]]:
         """Campaigns with due rows, by provider; providers take turns at being first."""
@@ -161,12 +163,20 @@ class Chooser:
             found[slot] = quota.minute_cap(campaign.per_hour, minute)
         if campaign.kind is MessageKind.MARKETING:
             domain = self._domain(conn, campaign)
-            started = quotas.warmup_of(conn, campaign.account_id, domain)
+            started = self._warmup(conn, campaign.account_id, domain)
             day = quota.day_of(now)
             cap = None if started is None else quota.warmup_cap(started, day)
             if cap is not None:
                 found[Slot(f"warmup:{campaign.account_id}:{domain}", day, quota.end_of_day(day))] = cap
         return found
+
+    def _warmup(self, conn: sa.Connection, account_id: AccountId, domain: str) -> int | None:
+        """The first day of a domain's warm-up, asked again twice a second and not in each window."""
+        until, started = self._warmups.get((account_id, domain), (0.0, None))
+        if time.monotonic() >= until:
+            started = quotas.warmup_of(conn, account_id, domain)
+            self._warmups[account_id, domain] = (time.monotonic() + WARMUP_KNOWN_S, started)
+        return started
 
     def _domain(self, conn: sa.Connection, campaign: Campaign) -> str:
         if campaign.sender_id not in self._domains:

@@ -269,7 +269,7 @@ async def _serve(settings: Settings, store: Store, number: int) -> None:
 
 
 def main() -> None:
-    """Run one worker until SIGTERM; exit code 3 where it was fenced."""
+    """Run one worker until SIGTERM; exit code 3 where it was fenced, 1 where ops does not answer at the start."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, default=0, help="which of several on this machine, from 0")
     number = parser.parse_args().number
@@ -280,6 +280,9 @@ def main() -> None:
         uvloop.run(_serve(settings, store, number))
     except FencedError:
         sys.exit(3)
+    except SillageError as exc:
+        log.error("worker.refused", why=str(exc))  # noqa: TRY400  # one line says it
+        sys.exit(1)
     finally:
         store.close()
 

@@ -66,6 +66,9 @@ class Audience:
     def close(self) -> None:
         """Give the connection back."""
         self._con.close()
+        # DuckDB brings an SQLite of its own: when that closes the file, POSIX drops the locks that this process holds
+        # on it, and another process that closes takes itself for the last and deletes the log below our connections.
+        self._store.reconnect()
 
     def today(self, now: datetime | None = None) -> Today:
         """What day it is for the account."""
@@ -128,10 +131,11 @@ class Audience:
         query = f"""
             select id as contact_id, provider, {left_out} as left_out
             from (
-                select c.id, c.provider, c.email, b.allowed, p.marketing, p.marketing_basis, p.lapses_at,
+                select c.id, coalesce(m.provider, c.provider) as provider, c.email, b.allowed, p.marketing, p.marketing_basis, p.lapses_at,
                     {SUPPRESSED} as suppressed
                 from (select * from contacts where {wanted.sql}) c
                 cross join bases b
+                left join domain_providers m on c.provider = 'other' and m.domain = lower(split_part(c.email, '@', 2))
                 left join consents p on p.contact_id = c.id
                 {SUPPRESSED_JOINS}
                 where not {unwanted.sql}
@@ -260,6 +264,7 @@ def open_audience(store: Store, account_id: AccountId, settings: Settings | None
         return Audience(con, store, settings, account_id)
     except BaseException:
         con.close()
+        store.reconnect()
         raise
 
 
@@ -316,6 +321,7 @@ def _views(con: duckdb.DuckDBPyConnection, account: int) -> None:
         create temp view links as
         select variant_id::bigint as variant_id, number::integer as number, url from ops.links
         where account_id = {account};
+        create temp view domain_providers as select domain, provider from ops.domain_providers;
         create temp view bases as
         select from_json(allowed_bases::varchar, '["varchar"]') as allowed from ops.accounts where id = {account};
     """)

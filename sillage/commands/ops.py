@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sillage.campaign.grouping import group_domains, resolver
 from sillage.campaign.live import adopt as adopt_ops
 from sillage.campaign.live import why_not
 from sillage.commands.account import open_store
@@ -83,6 +84,20 @@ def set_rate(
     with open_store(Settings.load()).write() as conn:
         rates_store.set_rate(conn, name, rate, channel=CHANNEL)
     typer.echo(f"{provider}: at most {_words(rate)}")
+
+
+@app.command(name="group-domains")
+def group_domains_(
+    *, dns: Annotated[str, typer.Option(help="Name server, as 9.9.9.9 or 127.0.0.1:5353; system: this machine's.")]
+) -> None:
+    """Ask DNS who takes the mail of domains that are on no list, so that they share that provider's limits.
+
+    Example: sillage ops group-domains --dns system
+    """
+    settings = Settings.load()
+    found = group_domains(open_store(settings), settings, resolver(dns))
+    for provider, count in found.most_common():
+        typer.echo(f"{provider}: {count:,} domains")
 
 
 def _words(rate: Rate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -32,6 +33,8 @@ class Provider:
     complaints: Complaints
     source: str
     date: str
+    mx: frozenset[str] = frozenset()
+    """What the names of its mail servers end with, its customers' domains included."""
 
 
 @cache
@@ -50,6 +53,7 @@ def providers(path: Path = PROVIDERS_PATH) -> tuple[Provider, ...]:
                 Complaints(entry["complaints"]),
                 entry["source"],
                 str(entry["date"]),
+                frozenset(entry.get("mx", ())),
             )
         except (KeyError, ValueError) as exc:
             raise BadInput(f"{path.name}: provider {entry.get('name')!r}: {exc}", code="bad_providers") from exc
@@ -69,6 +73,18 @@ def by_domain(path: Path = PROVIDERS_PATH) -> dict[str, str]:
 def provider_of(domain: str) -> str:
     """The provider's name for a domain; `other` where it is not on the list."""
     return by_domain().get(domain.lower(), OTHER)
+
+
+def provider_of_mx(hosts: Sequence[str]) -> str | None:
+    """The provider that takes the mail of a domain with these mail servers, the preferred first; None: none we know."""
+    suffixes = {suffix: provider.name for provider in providers() for suffix in provider.mx}
+    for host in hosts:
+        labels = host.lower().rstrip(".").split(".")
+        for start in range(len(labels)):
+            name = suffixes.get(".".join(labels[start:]))
+            if name is not None:
+                return name
+    return None
 
 
 def reports_complaints(name: str) -> bool:

@@ -105,6 +105,11 @@ class Store:
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
+    def reconnect(self) -> None:
+        """Let connections that nobody uses go, where a file's locks may have been lost; new ones take locks anew."""
+        if self.is_sqlite:
+            self.engine.dispose()
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()

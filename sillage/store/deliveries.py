@@ -169,7 +169,7 @@ def settle(conn: sa.Connection, worker_id: int, outcomes: Sequence[Outcome]) -> 
 def providers_due(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
     """Providers with due rows that are not paused, found by skipping through the index rather than reading it."""
     paused_here = sa.select(paused_slices.c.provider).where(paused_slices.c.campaign_id == campaign_id)
-    paused = set(conn.execute(paused_here).scalars())
+    paused: set[str] = set(conn.execute(paused_here).scalars())
     found: list[str] = []
     after = ""
     # Asked in every window: plain SQL spares a millisecond of putting statements together.

@@ -181,7 +181,7 @@ def test_chaos_loses_nobody_and_the_books_say_who_got_what(
     left_at: dict[str, float] = {}
     try:
         _rage(chaos, store, seconds, people, left_at)
-        _until_closed(store, world, made, seconds=90)
+        _until_closed(store, world, made, seconds=300)
         time.sleep(1.0)
     finally:
         chaos.end()

@@ -22,6 +22,7 @@ from pipelines.defs.campaigns.partitions import campaign_of, key_of
 from pipelines.defs.campaigns.planning import ABANDONED_S, Seen, work_of
 from pipelines.defs.campaigns.schedules import deliveries_each_minute
 from pipelines.defs.campaigns.sensors import campaigns_to_plan
+from pipelines.defs.sending.assets import queue
 from pipelines.installation import Installation
 from pipelines.ops import planned_twice, without_consent
 from sillage.campaign.plan import plan_campaign
@@ -231,3 +232,19 @@ def test_partitions_name_campaigns():
     for key in ("12", "campaign-", "campaign-x", "campaign--1"):
         with pytest.raises(BadInput):
             campaign_of(key)
+
+
+def test_queue_says_what_waits_and_why_it_was_put_off(home: World, instance: dg.DagsterInstance):
+    """The asset of sending counts what waits by provider, and names the reasons of what was put off."""
+    home.add_contacts(9)
+    campaign = home.add_campaign()
+    plan_campaign(home.store, home.settings, home.id, campaign)
+    with home.store.write() as conn:
+        campaigns.move(conn, home.id, campaign, to="sending", only_from=("planned",))
+        put_off = deliveries_table.update().where(deliveries_table.c.contact_id == 1)
+        conn.execute(put_off.values(attempt=1, reason="greylisted"))
+    result = dg.materialize([queue], instance=instance, resources={"installation": Installation()})
+    (event,) = result.asset_materializations_for_node("ops__queue")
+    found = {name: value.value for name, value in event.metadata.items()}
+    assert (found["waiting"], found["deferred"], found["in_doubt"]) == (9, 1, 0)
+    assert found["deferrals"] == {"free: greylisted": 1}

@@ -21,6 +21,7 @@ OURS = {
     "salesforce/leads": "salesforce",
     "salesforce/campaign_members": "salesforce",
     "ops/deliveries": "campaigns",
+    "ops/queue": "sending",
     "lake/events": "lake",
     "staging/stg_lake__events": "staging",
     "marts/fct_campaign_performance": "marts",

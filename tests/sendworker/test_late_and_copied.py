@@ -246,3 +246,26 @@ def test_epoch_is_one_row(world: World):
         assert first != second == epoch(conn)
         query = sa.select(sa.func.count()).select_from(installation).where(installation.c.key == "epoch")
         assert conn.execute(query).scalar() == 1
+
+
+@pytest.mark.parametrize("extensions", ["", "250-PIPELINING\r\n"])
+async def test_server_that_says_250_to_everything_is_not_believed(store: Store, settings: Settings, extensions: str):
+    """A server that answers 250 where 354 is due has taken nothing: put off, never accepted."""
+
+    async def yes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 yes\r\n")
+        while line := await reader.readline():
+            hello = line.upper().startswith(b"EHLO")
+            writer.write((f"250-yes\r\n{extensions}250 OK\r\n" if hello else "250 ok\r\n").encode())
+        writer.close()
+
+    world = World(store, settings)
+    world.add_contacts(3)
+    server = await asyncio.start_server(yes, "127.0.0.1", 0)
+    world.settings = sending_to(settings, server.sockets[0].getsockname()[1])
+    campaign = plan(world, retry_for_hours=0.25)
+    async with working(world):
+        await until(lambda: state_of(world, campaign) == "closed")
+    server.close()
+    assert books(world, campaign) == {"bounced": 3}
+    assert {e.reason for e in events(world) if e.type is EventType.BOUNCED} == {"expired"}

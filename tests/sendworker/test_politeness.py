@@ -13,6 +13,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from sendworker import claim
 from sendworker.mailroom import Job, Mailroom
 from sendworker.outcome import given_back
 from sillage.campaign.plan import plan_campaign
@@ -216,6 +217,8 @@ def test_new_sending_domain_is_capped_by_the_day(world: World, monkeypatch: pyte
     assert len(room.window([], {"gmail": 200}, 200, EVERYONE)) == 60
     with world.store.write() as conn:
         quotas.end_warmup(conn, world.id, "maison.example", now=world.now)
+    monkeypatch.setattr(claim, "WARMUP_KNOWN_S", 0.0)
+    room._chooser._warmups.clear()
     assert len(room.window([], {"gmail": 200}, 200, EVERYONE)) == 95
     room.leave([])
 

@@ -21,9 +21,10 @@ from sillage.campaign.schedule import cancel, pause, resume
 from sillage.clock import Clock
 from sillage.domain.delivery import DeliveryState
 from sillage.domain.ids import CampaignId
+from sillage.domain.pace import Rate
 from sillage.lake.event import Event, EventType, decode
 from sillage.settings import Settings
-from sillage.store import campaigns, suppressions, workers
+from sillage.store import campaigns, rates, suppressions, workers
 from sillage.store.database import Store
 from sillage.store.deliveries import FencedError, Outcome
 from sillage.store.tables import consents, contacts, deliveries, outbox
@@ -197,14 +198,16 @@ async def test_message_that_cannot_be_filled_fails_alone(world: World, relay: Re
 
 
 async def test_pause_and_resume_ten_times_mails_everybody_once(world: World, relay: Relay):
-    """However often a campaign is paused and resumed, the same people get it, once."""
+    """However often a campaign is paused and resumed, with other rates each time, the same people get it, once."""
     world.add_contacts(170)
     relay.delay = 0.01
     campaign = plan(world)
     async with working(world):
-        for _ in range(10):
+        for turn in range(10):
             await until(lambda: state_of(world, campaign) in {"sending", "waiting", "closed"})
             await asyncio.to_thread(_try_pause, world, campaign)
+            with world.store.write() as conn:
+                rates.set_rate(conn, "*", Rate(1 + turn % 5, 3 + turn, 200.0 if turn % 2 else None), channel="email")
             if state_of(world, campaign) == "closed":
                 break
             await asyncio.sleep(0.05)

@@ -8,8 +8,8 @@ from sillage.store import campaigns
 
 count_deliveries = dg.define_asset_job(
     "count_deliveries",
-    selection=dg.AssetSelection.assets(["ops", "deliveries"]),
-    description="Count the deliveries of running campaigns, and check that their books balance.",
+    selection=dg.AssetSelection.assets(["ops", "deliveries"], ["ops", "queue"]),
+    description="Count the deliveries of running campaigns, check that their books balance, and look at the queue.",
 )
 
 

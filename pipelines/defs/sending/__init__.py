@@ -1,0 +1,1 @@
+"""How sending goes at each mailbox provider."""
