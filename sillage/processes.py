@@ -44,7 +44,8 @@ def post_office(settings: Settings, people: Path, *, delay_scale: float, seed: i
         "--port", str(settings.postoffice_port), "--control-port", str(settings.postoffice_port + 1),
         "--people", str(people), "--bounces-to", f"{settings.host}:{settings.inbound_port}",
         "--ledger", str(ledger(settings)), "--seed", str(seed), "--clock", settings.clock_text,
-        "--delay-scale", str(delay_scale), "--quickest", str(settings.clock.speed * QUICKEST_WALL_S), "--refuse-at", "data", nice=10,
+        "--delay-scale", str(delay_scale), "--quickest", str(settings.clock.speed * QUICKEST_WALL_S),
+        "--refuse-at", "data", nice=10,
     )  # fmt: skip
 
 
