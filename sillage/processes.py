@@ -52,8 +52,14 @@ def post_office(settings: Settings, people: Path, *, delay_scale: float, seed: i
         "--port", str(settings.postoffice_port), "--control-port", str(settings.postoffice_port + 1),
         "--people", str(people), "--bounces-to", f"{settings.host}:{settings.inbound_port}",
         "--ledger", str(ledger(settings)), "--seed", str(seed), "--clock", settings.clock_text,
-        "--delay-scale", str(delay_scale), "--refuse-at", "data", nice=10,
+        "--delay-scale", str(delay_scale), "--quickest", str(settings.clock.speed * QUICKEST_WALL_S),
+        "--refuse-at", "data", nice=10,
     )  # fmt: skip
+
+
+QUICKEST_WALL_S = 3.0
+"""Time on the wall before the people of the post office act: on a fast clock the moments that a busy machine needs to
+write down an acceptance are minutes, and who opens before his mail is accepted is judged a machine."""
 
 
 def ledger(settings: Settings) -> Path:

@@ -49,6 +49,7 @@ class Tracker:
 
         Raises: TransientError where the journal can't be opened.
         """
+        self.settings = settings
         self._clock = settings.clock
         self._key = TokenKey(settings.secret.get_secret_value())
         self.store = Store(settings.database_url)

@@ -96,14 +96,14 @@ class Listener:
         self.is_closing = True
         if self._server is not None:
             self._server.close()
-        for _ in range(int(DRAIN_S / _DRAIN_STEP_S)):
-            if not any(connection.is_busy for connection in self._connections):
-                break
-            await asyncio.sleep(_DRAIN_STEP_S)
-        for connection in list(self._connections):
-            connection.hang_up()
         if self._ticking is not None:
             self._ticking.cancel()
+        await _until(lambda: not any(connection.is_busy for connection in self._connections))
+        for connection in list(self._connections):
+            connection.hang_up()
+        await _until(lambda: not self._connections)
+        for connection in list(self._connections):
+            connection.hang_up(at_once=True)
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for one more."""
@@ -280,10 +280,10 @@ class Connection(asyncio.Protocol):
         elif now - self._since > IDLE_S:
             self._transport.abort()
 
-    def hang_up(self) -> None:
-        """Close, after what is written."""
+    def hang_up(self, *, at_once: bool = False) -> None:
+        """Close, after what is written, or without it."""
         if self._transport is not None:
-            self._transport.close()
+            (self._transport.abort if at_once else self._transport.close)()
 
     def _advance(self) -> None:
         """Handle what waits, as far as answers come at once. A loop: a thousand in a row must not nest."""
@@ -325,6 +325,14 @@ class Connection(asyncio.Protocol):
 
     def _asks_first(self) -> bool:
         return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._headers)
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    """Wait for that, but not for ever."""
+    for _ in range(int(DRAIN_S / _DRAIN_STEP_S)):
+        if is_so():
+            return
+        await asyncio.sleep(_DRAIN_STEP_S)
 
 
 def _origin_form(url: bytes) -> bytes:

@@ -101,6 +101,7 @@ def _plan(options: argparse.Namespace) -> Plan:
             greylist_seconds=options.greylist,
             seed=options.seed,
             delay_scale=options.delay_scale,
+            quickest=options.quickest,
         ),
         is_modelled=options.model == "seed",
         web_at_once=options.at_once,
@@ -131,6 +132,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     add("--clock", default="", metavar="ORIGIN@WALL*SPEED", help="business time; empty: wall time")
     add("--model", choices=("none", "seed"), default="none", help="what people do where the file does not say")
     add("--delay-scale", type=_share, default=1.0, metavar="0..1", help="shortens all delays; 0: at once")
+    add("--quickest", type=float, default=0.0, metavar="S", help="business seconds before any person acts")
     add(
         "--refuse-at",
         choices=("data", "rcpt"),

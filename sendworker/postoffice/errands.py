@@ -55,8 +55,11 @@ class Planned:
     wait: float
 
 
-def plan(person: Person, address: str, seed: int, scale: float) -> list[Planned]:
-    """What follows from a mail that was taken. Delays depend on seed and address alone, times `scale` (0 to 1)."""
+def plan(person: Person, address: str, seed: int, scale: float, quickest: float = 0.0) -> list[Planned]:
+    """What follows from a mail that was taken. Delays depend on seed and address alone, times `scale` (0 to 1).
+
+    Whatever the scale, no person acts before `quickest` seconds: only machines read that fast.
+    """
 
     def wait(kind: ErrandKind, median: float, sigma: float = 1.0, longest: float = 3 * DAY) -> float:
         return chance.delay(seed, "wait", kind, address, median=median, sigma=sigma, longest=longest)
@@ -64,7 +67,8 @@ def plan(person: Person, address: str, seed: int, scale: float) -> list[Planned]
     found: list[Planned] = []
 
     def add(kind: ErrandKind, seconds: float) -> None:
-        found.append(Planned(kind, seconds * scale))
+        is_person = kind not in {ErrandKind.SCAN, ErrandKind.PRELOAD, ErrandKind.BOUNCE}
+        found.append(Planned(kind, seconds * scale + (quickest if is_person else 0.0)))
 
     if person.scanner:
         add(ErrandKind.SCAN, wait(ErrandKind.SCAN, 4, 0.6, MINUTE))

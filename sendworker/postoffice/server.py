@@ -139,6 +139,7 @@ class Rules:
     greylist_seconds: float = 0.0
     seed: int = 0
     delay_scale: float = 1.0
+    quickest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,9 @@ class Mailroom:
 
     def _arrival(self, address: str, sender: str, head: Head, raw: bytes, now: float, wall: float) -> Arrival:
         person = self._person(address, head.campaign or "")
-        planned = tuple(plan(person, address.lower(), self._rules.seed, self._rules.delay_scale)) if person.acts else ()
+        rules = self._rules
+        acts = plan(person, address.lower(), rules.seed, rules.delay_scale, rules.quickest) if person.acts else []
+        planned = tuple(acts)
         return Arrival(address, sender, head, raw, now, wall, planned)
 
     def _person(self, address: str, occasion: str = "") -> Person:

@@ -60,15 +60,21 @@ class Watch:
         # Of a deed that came with its verdict, only what was not known then is judged here: how soon it came.
         self._by_delay = Rules(rules.version, tuple(rule for rule in rules.rules if rule.delay is not None))
         self._marking = {rule.id for rule in rules.rules if rule.marks_visitor}
-        self._of: dict[Over, list[tuple[int, BurstRule]]] = {over: [] for over in Over}
+        self._of: dict[str, list[tuple[int, BurstRule]]] = {"message": [], "visitor": [], "network": []}
         for place, rule in enumerate(rules.bursts):
-            self._of[rule.over].append((place, rule))
+            if rule.over is Over.LINKS:
+                self._of["message"].append((place, rule))
+            else:
+                self._of["network" if rule.any_agent else "visitor"].append((place, rule))
         self._messages: dict[Hashable, list[_Watched]] = {}
         self._visitors: dict[Hashable, list[_Watched]] = {}
         self._networks: dict[Hashable, list[_Watched]] = {}
         self._accepted: dict[Hashable, float] = {}
         self._accepted_came: deque[tuple[float, Hashable]] = deque()
         self._held: deque[_Watched] = deque()
+        self._suspects: set[Hashable] = set()
+        """Visitors of whom something is known: the company of all others need not be looked at."""
+        self._soonest = max((rule.delay[1] for rule in self._by_delay.rules if rule.delay), default=0.0)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -122,6 +128,7 @@ class Watch:
                     group[key] = [other for other in group[key] if id(other) not in dead]
                     if not group[key]:
                         del group[key]
+                        self._suspects.discard(key)
         while self._accepted_came and (self._accepted_came[0][0] < before or len(self._accepted_came) > at_most):
             self._accepted.pop(self._accepted_came.popleft()[1], None)
 
@@ -146,13 +153,17 @@ class Watch:
         seen: set[tuple[str, Hashable]] = set()
         for held in touched:
             held.alone = self._static(held.deed)
+            if held.alone.rule in self._marking:
+                self._suspects.add((held.deed.network, held.deed.agent))
         for held in touched:
             deed = held.deed
-            self._mark("message", deed.message, self._messages, Over.LINKS, seen, dirty)
+            if self._may_mark(deed, self._of["message"]):
+                self._mark("message", deed.message, self._messages, seen, dirty)
             if deed.network and deed.agent:
-                visitor = (deed.network, deed.agent)
-                self._mark("visitor", visitor, self._visitors, Over.RECIPIENTS, seen, dirty)
-                self._mark("network", deed.network, self._networks, Over.RECIPIENTS, seen, dirty)
+                if self._may_mark(deed, self._of["visitor"]):
+                    self._mark("visitor", (deed.network, deed.agent), self._visitors, seen, dirty)
+                if self._may_mark(deed, self._of["network"]):
+                    self._mark("network", deed.network, self._networks, seen, dirty)
         self._keep_company(dirty)
         changed = []
         for held in dirty.values():
@@ -162,12 +173,15 @@ class Watch:
                 changed.append((held.deed, verdict))
         return changed
 
+    def _may_mark(self, deed: Deed, rules: Iterable[tuple[int, BurstRule]]) -> bool:
+        """Whether this deed can be part of a burst at all: most opens can't, and cost nothing more."""
+        return any(deed.act in rule.acts and self._is_soon(deed, rule.soon_s) for _, rule in rules)
+
     def _mark(
         self,
         kind: str,
         key: Hashable,
         groups: dict[Hashable, list[_Watched]],
-        over: Over,
         seen: set[tuple[str, Hashable]],
         dirty: dict[int, _Watched],
     ) -> None:
@@ -176,9 +190,7 @@ class Watch:
         seen.add((kind, key))
         group = sorted(groups.get(key, ()), key=lambda held: held.deed.at)
         marks: dict[int, int] = {}
-        for place, rule in self._of[over]:
-            if over is Over.RECIPIENTS and rule.any_agent is not (kind == "network"):
-                continue
+        for place, rule in self._of[kind]:
             for held in self._in_burst(group, rule):
                 marks.setdefault(id(held), place)
         for held in group:
@@ -186,6 +198,7 @@ class Watch:
             if held.marks.get(kind) != mark:
                 held.marks[kind] = mark
                 dirty[id(held)] = held
+                self._suspects.add((held.deed.network, held.deed.agent))
 
     def _in_burst(self, group: Sequence[_Watched], rule: BurstRule) -> list[_Watched]:
         """Those of a group (in order of time) that lie in a stretch with enough distinct things."""
@@ -220,7 +233,7 @@ class Watch:
         rule = self._rules.company
         if rule is None:
             return
-        for visitor in {(held.deed.network, held.deed.agent) for held in dirty.values()}:
+        for visitor in {(held.deed.network, held.deed.agent) for held in dirty.values()} & self._suspects:
             group = self._visitors.get(visitor, ())
             sure: list[float] = []
             sure_of: dict[Hashable, list[float]] = {}
@@ -245,7 +258,10 @@ class Watch:
             return self._alone(deed)
         if deed.said.rule != NO_SIGN:
             return deed.said
-        found = judge(Signal(deed.act, agent=deed.agent, address=deed.network, delay=self._delay(deed)), self._by_delay)
+        delay = self._delay(deed)
+        if delay is None or delay >= self._soonest:
+            return deed.said
+        found = judge(Signal(deed.act, delay=delay), self._by_delay)
         return deed.said if found.rule == NO_SIGN else found
 
     def _verdict(self, held: _Watched) -> Verdict:

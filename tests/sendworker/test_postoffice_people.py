@@ -143,6 +143,7 @@ def test_plan_is_deterministic_and_scaled() -> None:
     assert full == plan(ALL_ACTS, "a@free.example", 1, 1.0)
     assert full != plan(ALL_ACTS, "b@free.example", 1, 1.0)
     assert {p.wait for p in plan(ALL_ACTS, "a@free.example", 1, 0.0)} == {0.0}
+    assert {p.wait for p in plan(ALL_ACTS, "a@free.example", 1, 0.0, quickest=9.0)} == {0.0, 9.0}
     waits = {p.kind: p.wait for p in full}
     assert len(waits) == 7
     assert waits[ErrandKind.SCAN] <= 60
