@@ -16,6 +16,8 @@ from sillage.errors import NotFound
 from sillage.store import bulk
 from sillage.store.tables import contacts, imports
 
+# SQLite takes 32,766 values in a statement, PostgreSQL 65,535.
+_ASKED_AT_ONCE = 10_000
 _HELD_COLUMNS = ("id", "email", "phone", "provider", *TEXT_FIELDS, "custom", "import_id")
 _HELD = f"select {', '.join(_HELD_COLUMNS)} from contacts where account_id = {{p}} and "
 NEW_COLUMNS = (
@@ -169,3 +171,14 @@ def change_many(conn: sa.Connection, account_id: AccountId, rows: Sequence[Seque
     Each row: (phone, phone_hash, provider, *TEXT_FIELDS, custom, import_id, updated_at, id).
     """
     bulk.execute(conn, _CHANGE, [(*row, account_id) for row in rows])
+
+
+def emails_of(conn: sa.Connection, account_id: AccountId, ids: list[ContactId]) -> dict[int, str]:
+    """Addresses of some contacts of an account, by id; those who are gone or have none are left out."""
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), _ASKED_AT_ONCE):
+        query = sa.select(contacts.c.id, contacts.c.email).where(
+            contacts.c.account_id == account_id, contacts.c.id.in_(ids[start : start + _ASKED_AT_ONCE])
+        )
+        found |= {row.id: row.email for row in conn.execute(query) if row.email}
+    return found
