@@ -30,7 +30,7 @@ _MARKS = {
     demands.MISSED: ":red[:material/cancel:]",
     demands.UNKNOWN: ":gray[:material/help:]",
 }
-_SAID = {demands.MET: "met", demands.MISSED: "not met", demands.UNKNOWN: "to be checked by hand"}
+SAID = {demands.MET: "met", demands.MISSED: "not met", demands.UNKNOWN: "to be checked by hand"}
 
 
 def explained(desk: Desk) -> None:
@@ -155,7 +155,7 @@ def demanded(desk: Desk, parts: list[Row]) -> None:
         ]
         said = demands.verdict(demand, desk.settings, recent, has_sender=has_sender)
         asked = words.both(terms.term(words, terms.PROVIDERS, p) for p in demand.providers)
-        rows.append([f"{_MARKS[said]} {words.t(_SAID[said])}", words.t(demand.text), asked])
+        rows.append([f"{_MARKS[said]} {words.t(SAID[said])}", words.t(demand.text), asked])
     figures.table([words.t(h) for h in ("For this account", "Demand", "Asked by")], rows, left=3)
     newest = max(demand.date for demand in demands.demands())
     st.caption(

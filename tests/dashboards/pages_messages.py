@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dashboards import figures, import_form, segment_form, terms
+from dashboards import deliverability_parts, demands, figures, import_form, segment_form, terms
+from sillage.alarm import words as alarm_words
 from sillage.settings import ROOT
 
 FILES = sorted((ROOT / "dashboards").rglob("*.py"))
 TABLES = (
     terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
     terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
-    import_form.COLUMN_FIELDS,
+    import_form.COLUMN_FIELDS, deliverability_parts.PARTS, deliverability_parts.SAID, alarm_words.METRICS,
+    alarm_words.LEVELS, alarm_words.FOLLOWS,
 )  # fmt: skip
 
 
@@ -21,6 +23,8 @@ def every_message() -> set[tuple[str, str | None]]:
     found: set[tuple[str, str | None]] = {(text, None) for table in TABLES for text in table.values()}
     found |= {(terms.PROVIDERS["other"], None)} | {(reason, None) for _, _, reason in figures.RATES.values()}
     found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
+    found |= {(demand.text, None) for demand in demands.demands()}
+    found |= {(text, None) for text in ("Account", "Campaign", "Provider", "Value", "Usual", "Critical from")}
     for path in FILES:
         found |= set(_in_code(ast.parse(path.read_text("utf-8"))))
     return found
