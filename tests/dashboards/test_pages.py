@@ -356,7 +356,8 @@ def test_a_file_of_people_not_reached_holds_no_formula() -> None:
     from dashboards import undelivered
 
     row = {"contact_id": 7, "email": "=cmd()@x.example", "provider": "gmail", "bounce_class": "npai",
-           "bounce_reason": "unknown_user", "said": "+1\x00\x0b gone", "bounced_via": "mail", "bounced_at": None}  # fmt: skip
+           "bounce_reason": "unknown_user", "said": "+1\x00\x0b gone", "bounced_via": "mail",
+           "bounced_at": None}  # fmt: skip
     text = undelivered.as_csv([row]).decode("utf-8-sig")
     assert "'=cmd()@x.example" in text
     assert "'+1" in text
