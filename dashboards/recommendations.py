@@ -17,6 +17,9 @@ def recommended(words: Words, parts: list[Row], limits: dict[str, Row]) -> list[
     for row in parts:
         if row["period"] != "recent":
             continue
+        # People whose origin nobody knows are named once, not by each of what is not known of them.
+        if not row["part_value"] and row["part"] != "source":
+            continue
         for metric, numerator, denominator, say in (
             ("permanent_bounce_rate", "permanent_count", "sent_count", _bounces),
             ("complaint_rate", "complained_count", "reporting_count", _complaints),
