@@ -41,6 +41,8 @@ def of_alert(words: Words, alert: Row) -> Call:
         )
         return Call(alert["level"], text, "contacts", words.t("Contacts"))
     digits = terms.digits(metric)
+    if alert["usual_low"] is not None:
+        return _unusual(words, alert)
     limit = alert["critical_at"] if alert["level"] == "critical" else alert["warn_at"]
     of = words.t(
         "%(name)s of %(thing)s, %(window)s: %(value)s (%(n)s of %(of)s).",
@@ -59,6 +61,20 @@ def of_alert(words: Words, alert: Row) -> Call:
     if alert["campaign_id"] is None:
         return Call(alert["level"], f"{of} {what}", "campaigns", words.t("Campaigns"))
     return Call(alert["level"], f"{of} {what}", "report", words.t("Report"), alert["campaign_id"])
+
+
+def _unusual(words: Words, alert: Row) -> Call:
+    """A campaign against the account's own past."""
+    text = words.t(
+        "%(name)s of %(thing)s: %(value)s (%(n)s of %(of)s), against %(usual)s in earlier campaigns: beyond chance.",
+        name=words.t(terms.METRICS[alert["metric"]]),
+        thing=_thing(words, alert),
+        value=words.percent(alert["measured_value"]),
+        n=words.number(alert["numerator_count"]),
+        of=words.number(alert["denominator_count"]),
+        usual=words.span(alert["usual_low"], alert["usual_high"]),
+    )
+    return Call(alert["level"], text, "report", words.t("Report"), alert["campaign_id"])
 
 
 def of_campaign(words: Words, campaign: Campaign, balance: Balance) -> list[Call]:

@@ -30,6 +30,7 @@ pages = {
         st.Page(PAGES / "campaigns.py", title=words.t("Campaigns"), icon=":material/campaign:"),
         st.Page(PAGES / "report.py", title=words.t("Report"), icon=":material/monitoring:"),
         st.Page(PAGES / "sending.py", title=words.t("Sending"), icon=":material/outgoing_mail:"),
+        st.Page(PAGES / "deliverability.py", title=words.t("Deliverability"), icon=":material/mark_email_read:"),
     ],
     words.t("Write"): [
         st.Page(PAGES / "new_campaign.py", title=words.t("New campaign"), icon=":material/edit_square:"),

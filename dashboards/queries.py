@@ -20,9 +20,9 @@ from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
-from sillage.store import campaigns, incidents, segments
+from sillage.store import campaigns, imports, incidents, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
-from sillage.store.incidents import PausedSlice
+from sillage.store.incidents import Incident, PausedSlice
 from sillage.store.targets import target_of
 
 # Live parts beat once a second. An answer that took 0.3 s must be gone by the next beat all the same, or each second
@@ -108,6 +108,15 @@ _COUNTS = (
 )  # fmt: skip
 _RATE_COLUMNS = tuple(f"{name}_rate{part}" for name in _RATES for part in ("", "_low", "_high"))
 _FIGURES = ", ".join(("account_id", "campaign_id", *(f"{name}_count" for name in _COUNTS), *_RATE_COLUMNS))
+
+
+_PART_FIGURES = ", ".join(
+    (
+        "sent_count", "delivered_count", "permanent_count", "reporting_count", "complained_count", "unsubscribed_count",
+        *(f"{name}_rate{part}" for name in ("delivery", "permanent_bounce", "complaint", "unsubscribe")
+          for part in ("", "_low", "_high")),
+    )
+)  # fmt: skip
 
 
 def _ask(desk: Desk, sql: str, *params: object) -> list[Row]:
@@ -228,6 +237,52 @@ def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
         campaign_id,
     )
     return rows[0] if rows else None
+
+
+@_cached(CALM_S)
+def deliverability(desk: Desk) -> list[Row]:
+    """The account's list by provider, source, import and month, recent beside past, the largest first."""
+    return _ask(
+        desk,
+        f"""
+        select part, part_value, period, {_PART_FIGURES}
+        from marts.fct_deliverability_parts where account_id = ? order by part, sent_count desc, part_value
+        """,
+    )
+
+
+@_cached(CALM_S)
+def campaign_deliverability(desk: Desk, limit: int = 15) -> list[Row]:
+    """The newest campaigns, each beside what is usual for the account."""
+    return _ask(
+        desk,
+        f"""
+        select campaigns.campaign_name, usual.usual_delivery_rate_low, usual.usual_delivery_rate_high, figures.*
+        from (select account_id, campaign_id, {_PART_FIGURES} from marts.fct_campaign_performance) as figures
+        left join marts.dim_campaign as campaigns on figures.campaign_id = campaigns.campaign_id
+        left join marts.fct_campaign_usual as usual
+            on figures.account_id = usual.account_id and figures.campaign_id = usual.campaign_id
+            and usual.provider is null and usual.usual_campaign_count >= {USUAL_OF}
+        where figures.account_id = ? and figures.sent_count > 0
+        order by campaigns.started_at desc nulls last, figures.campaign_id desc limit {int(limit)}
+        """,
+    )
+
+
+@_cached(LIVE_S)
+def stopped(desk: Desk) -> list[tuple[Incident, str]]:
+    """What stopped by itself, with its campaign's name; what still stands first."""
+    with desk.store.read() as conn:
+        found = incidents.of_account(conn, desk.account_id, limit=20)
+        names = {c.id: c.name for c in campaigns.listed(conn, desk.account_id)} if found else {}
+    return [(incident, names.get(incident.campaign_id, "")) for incident in found]
+
+
+@_cached(CALM_S)
+def import_names(desk: Desk) -> dict[int, str]:
+    """The file of each import."""
+    with desk.store.read() as conn:
+        return imports.file_names(conn, desk.account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,9 @@ METRICS = {
     "complaint_rate": "Complaints",
     "refusal_rate": "Deferred or blocked",
     "soft_bounces": "Soft bounces of one contact",
+    "delivery_rate": "Delivered",
+    "delivery_drop": "Drop of delivery",
+    "open_rate_anomaly": "Unusual openers",
 }
 FOLLOWS = {
     "pause": "the campaign pauses itself",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import figures, queries
+from dashboards import alert_targets, figures, queries
 from dashboards.shell import Desk, boundary, chosen_account, greet, installation, show
 from dashboards.words import NOTHING, plain
 from sillage.domain.contact import EmailAddress
@@ -32,6 +32,8 @@ def account_page(desk: Desk) -> None:
             left=4,
         )
     _add_sender(desk)
+    st.subheader(words.t("Who is told of alerts"))
+    alert_targets.form(desk)
 
 
 def _identity(desk: Desk) -> None:

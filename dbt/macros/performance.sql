@@ -54,9 +54,9 @@
 {% endmacro %}
 
 
-{# The names of those counts, and of the opens and clicks that name nobody. #}
-{% macro count_names() -%}
-    {{ return([
+{# The same counts, grouped anew by fewer `keys`. #}
+{% macro summed(relation, keys) %}
+    {% set names = [
         'audience_count',
         'accepted_count',
         'refused_count',
@@ -89,18 +89,13 @@
         'complained_count',
         'anonymous_open_count',
         'anonymous_click_count',
-    ]) }}
-{%- endmacro %}
-
-
-{# The same counts, grouped anew by fewer `keys`. #}
-{% macro summed(relation, keys) %}
+    ] %}
     select
         {% for key in keys %}
             {{ key }},
         {% endfor %}
         max(last_lake_seq) as last_lake_seq,
-        {% for name in count_names() %}
+        {% for name in names %}
             coalesce(sum({{ name }}), 0)::bigint as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ relation }}

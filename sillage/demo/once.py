@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from sillage import processes
+from sillage.campaign.schedule import resume, resume_slice
 from sillage.demo import scene
 from sillage.domain.campaign import CampaignState
 from sillage.errors import TransientError
@@ -24,7 +25,7 @@ from sillage.lake.backlog import backlog
 from sillage.lake.build import build_marts
 from sillage.lake.reader import Reader
 from sillage.settings import Settings
-from sillage.store import campaigns
+from sillage.store import campaigns, incidents
 from sillage.store.database import Store
 from sillage.supervisor import Supervisor
 
@@ -134,8 +135,18 @@ def _until(is_done: Callable[[], bool], what: str, progress: Callable[[], None] 
 
 
 def _is_closed(store: Store, stage: scene.Scene) -> bool:
+    """Whether it is over. What the guard has stopped is let go on, as by an analyst who has looked at it."""
     with store.read() as conn:
-        return campaigns.get(conn, stage.account_id, stage.campaign_id).state is CampaignState.CLOSED
+        state = campaigns.get(conn, stage.account_id, stage.campaign_id).state
+        stopped = [i for i in incidents.of_campaign(conn, stage.account_id, stage.campaign_id) if i.ended_at is None]
+    for incident in stopped:
+        log.info("demo.resumed", metric=incident.metric, provider=incident.provider)
+        with store.write() as conn:
+            if incident.provider is not None:
+                resume_slice(conn, stage.account_id, stage.campaign_id, incident.provider, now=incident.at)
+            elif state is CampaignState.PAUSED:
+                resume(conn, stage.account_id, stage.campaign_id, now=incident.at)
+    return state is CampaignState.CLOSED
 
 
 def _progress(store: Store, stage: scene.Scene) -> None:

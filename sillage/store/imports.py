@@ -247,3 +247,9 @@ def _import(row: Any) -> Import:
         row.first_id,
         row.last_id,
     )
+
+
+def file_names(conn: sa.Connection, account_id: AccountId) -> dict[int, str]:
+    """The file of each import of an account, by its number."""
+    query = sa.select(imports.c.id, imports.c.file_name).where(imports.c.account_id == account_id)
+    return {row.id: row.file_name for row in conn.execute(query)}

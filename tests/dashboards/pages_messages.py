@@ -5,7 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dashboards import behaviour_form, consent_panel, figures, hygiene_words, import_form, segment_form, terms
+from dashboards import (
+    behaviour_form,
+    consent_panel,
+    deliverability_parts,
+    demands,
+    figures,
+    hygiene_words,
+    import_form,
+    segment_form,
+    terms,
+)
+from sillage.alarm import words as alarm_words
 from sillage.campaign import sentence
 from sillage.content import spam
 from sillage.domain.segment_presets import PRESETS
@@ -19,6 +30,8 @@ TABLES = (
     behaviour_form.KINDS, behaviour_form.DID, behaviour_form.SCOPES, sentence.FIELDS,
     sentence.DAY_OPS, sentence.DID, sentence.RECENT, sentence.CONSENT, sentence.PURPOSES, sentence.DEVICES,
     {name: name for name in PRESETS},
+    deliverability_parts.PARTS, deliverability_parts.SAID, alarm_words.METRICS,
+    alarm_words.LEVELS, alarm_words.FOLLOWS,
 )  # fmt: skip
 
 
@@ -30,6 +43,8 @@ def every_message() -> set[tuple[str, str | None]]:
     found |= set(hygiene_words.BUTTONS.values())
     found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
     found |= {(advice, None) for advice in spam.advices()}
+    found |= {(demand.text, None) for demand in demands.demands()}
+    found |= {(text, None) for text in ("Account", "Campaign", "Provider", "Value", "Usual", "Critical from")}
     for path in FILES:
         found |= set(_in_code(ast.parse(path.read_text("utf-8"))))
     return found

@@ -343,3 +343,35 @@ def test_spam_test_scores_the_draft_and_fixes_what_a_machine_can(bare: Home, bro
     app.button(key="fix_A_subject.marks").click().run()
     assert app.text_input(key="subject_A").value == "Great autumn sale"
     assert "The subject is in capitals" not in _text(app)
+
+
+def test_deliverability_says_what_stopped_and_what_to_do(world: Home, browser: Browser) -> None:
+    """The alarming account: a bad part of its list with its figures and advice, the demands ticked, the four rates."""
+    app = browser.open(world, "deliverability", account="alarm", lang="en")
+    text = _text(app)
+    assert not app.error or all("could not be drawn" not in e.value for e in app.error)
+    assert not app.exception
+    assert "Nothing has stopped by itself." in text
+    assert "NPAI and hard bounces. These addresses are old or were never right" in text
+    assert ":green[:material/check_circle:] met | One-click unsubscribe" in text
+    assert ":gray[:material/help:] to be checked by hand | SPF for the sending servers" in text
+    assert {expander.label for expander in app.expander} >= {"Bounces", "Unsubscribes", "Complaints", "Click-to-open"}
+
+
+def test_a_file_of_people_not_reached_holds_no_formula() -> None:
+    """CSV and XLSX neutralise what a spreadsheet would run, and keep control characters out."""
+    from io import BytesIO
+
+    from openpyxl import load_workbook
+
+    from dashboards import undelivered
+
+    row = {"contact_id": 7, "email": "=cmd()@x.example", "provider": "gmail", "bounce_class": "npai",
+           "bounce_reason": "unknown_user", "said": "+1\x00\x0b gone", "bounced_via": "mail",
+           "bounced_at": None}  # fmt: skip
+    text = undelivered.as_csv([row]).decode("utf-8-sig")
+    assert "'=cmd()@x.example" in text
+    assert "'+1" in text
+    sheet = load_workbook(BytesIO(undelivered.as_xlsx([row]))).active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[2]][:2] == [7, "'=cmd()@x.example"]

@@ -38,10 +38,13 @@ anonymous as (
 )
 
 select
-    *,
+    counted.*,
+    null::bigint as anonymous_open_count,
+    null::bigint as anonymous_click_count,
     {{ as_of_seq() }} as counted_seq
-from (
-    select * from counted
-    union all by name
-    select * from anonymous
-)
+from counted
+union all by name
+select
+    anonymous.*,
+    {{ as_of_seq() }} as counted_seq
+from anonymous

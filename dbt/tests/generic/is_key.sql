@@ -7,11 +7,12 @@
         count(*) as row_count
     from {{ model }}
     {% if newer_than %}
-        where ({{ columns | join(', ') }}) in (
-            select ({{ columns | join(', ') }})
+        semi join (
+            select {{ columns | join(', ') }}
             from {{ model }}
             where {{ newer_than }} > coalesce(getvariable('previous_seq')::bigint, -1)
-        )
+        ) as newer
+            using ({{ columns | join(', ') }})
     {% endif %}
     group by {{ columns | join(', ') }}
     having
