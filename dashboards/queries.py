@@ -239,7 +239,7 @@ def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
     return rows[0] if rows else None
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def deliverability(desk: Desk) -> list[Row]:
     """The account's list by provider, source, import and month, recent beside past, the largest first."""
     return _ask(
@@ -251,7 +251,7 @@ def deliverability(desk: Desk) -> list[Row]:
     )
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def campaign_deliverability(desk: Desk, limit: int = 15) -> list[Row]:
     """The newest campaigns, each beside what is usual for the account."""
     return _ask(
@@ -269,7 +269,7 @@ def campaign_deliverability(desk: Desk, limit: int = 15) -> list[Row]:
     )
 
 
-@_cached(LIVE_S)
+@cached(LIVE_S)
 def stopped(desk: Desk) -> list[tuple[Incident, str]]:
     """What stopped by itself, with its campaign's name; what still stands first."""
     with desk.store.read() as conn:
@@ -278,7 +278,7 @@ def stopped(desk: Desk) -> list[tuple[Incident, str]]:
     return [(incident, names.get(incident.campaign_id, "")) for incident in found]
 
 
-@_cached(CALM_S)
+@cached(CALM_S)
 def import_names(desk: Desk) -> dict[int, str]:
     """The file of each import."""
     with desk.store.read() as conn:

@@ -17,8 +17,8 @@ import structlog
 
 from sendworker import webhook
 from sendworker.handover import hand_over
-from sendworker.way import router_of
 from sendworker.session import Letter, Loss
+from sendworker.way import router_of
 from sillage.alarm import words
 from sillage.alarm.address import webhook_key
 from sillage.errors import PermanentError, Refused, SillageError, TransientError

@@ -131,7 +131,8 @@ class Audience:
         query = f"""
             select id as contact_id, provider, {left_out} as left_out
             from (
-                select c.id, coalesce(m.provider, c.provider) as provider, c.email, b.allowed, p.marketing, p.marketing_basis, p.lapses_at,
+                select c.id, coalesce(m.provider, c.provider) as provider, c.email, b.allowed,
+                    p.marketing, p.marketing_basis, p.lapses_at,
                     {SUPPRESSED} as suppressed
                 from (select * from contacts where {wanted.sql}) c
                 cross join bases b

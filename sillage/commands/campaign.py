@@ -111,7 +111,7 @@ def resume(
     provider: Annotated[str | None, typer.Option(help="Only its part at this mailbox provider.")] = None,
     account: AccountOption = None,
 ) -> None:
-    """Go on with a paused campaign, or its part at one provider, exactly where it stopped; one that was held as late leaves.
+    """Go on with a paused campaign, or its part at one provider, exactly where it stopped. One held as late leaves.
 
     What stopped it by itself does not stop it again; what comes after now is judged anew.
 

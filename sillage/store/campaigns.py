@@ -418,7 +418,7 @@ _DUE = (
     sa.select(*_COLUMNS)
     .where(
         campaigns.c.state.in_(sa.bindparam("states", expanding=True)),
-        _STARTS <= sa.bindparam("before", type_=campaigns.c.send_at.type),
+        sa.bindparam("before", type_=campaigns.c.send_at.type) >= _STARTS,
     )
     .order_by(_STARTS, campaigns.c.id)
 )
