@@ -16,7 +16,8 @@ with recipients as (
     select * from {{ ref('fct_recipient_activity') }}
     {% if is_incremental() %}
         where contact_id in (
-            select contact_id from {{ ref('fct_recipient_activity') }} where last_lake_seq > {{ cursor }}
+            select contact_id from {{ ref('fct_recipient_activity') }}
+            where last_lake_seq > {{ cursor }}
         )
     {% endif %}
 ),
