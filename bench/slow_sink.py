@@ -54,7 +54,8 @@ class Sink(asyncio.Protocol):
             elif verb == b"EHLO":
                 answer += b"250-slow\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
             elif verb == b"QUIT":
-                self.loop.call_later(self.delay, self.transport.close)
+                answer += b"221 bye\r\n"
+                self.loop.call_later(self.delay * 1.5, self.transport.close)
             else:
                 answer += b"250 2.1.0 Ok\r\n"
         self.held = data
