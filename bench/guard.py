@@ -49,7 +49,7 @@ from sillage.store.database import Store
 from sillage.store.incidents import Incident
 from sillage.store.migrate import upgrade
 from sillage.store.tables import campaigns as campaigns_table
-from sillage.store.tables import consents, contacts
+from sillage.store.tables import consents, contacts, metadata
 from sillage.supervisor import Supervisor, python
 from sillage.tokens import address_hash
 
@@ -251,6 +251,8 @@ def cost(seconds: float) -> dict[str, Any]:
     if not (settings.marts_dir / "project").exists():
         build_marts(settings)
     store, reader = Store(settings.database_url), Reader(settings)
+    # A world that was made before there were incidents has no table of them.
+    metadata.create_all(store.engine)
     with store.write() as conn:
         conn.execute(
             campaigns_table.update().where(campaigns_table.c.id.in_((1, 15))).values(state="sending", closed_at=None)

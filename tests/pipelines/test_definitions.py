@@ -77,6 +77,7 @@ def test_claims_are_checked(defs: dg.Definitions):
         "audience_equals_deliveries": True,
         "books_balance": False,
         "lake_is_fresh": False,
+        "no_rate_is_critical": False,
     }
     assert {name: checks[name] for name in ours} == ours
     assert len(checks) >= len(ours) + 30

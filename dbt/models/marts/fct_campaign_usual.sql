@@ -41,12 +41,11 @@ compared as (
         account_id,
         campaign_id,
         provider,
-        count(*) filter (where is_history) over earlier as usual_campaign_count,
-    {% for rate in ['open_rate', 'click_rate', 'delivery_rate'] %}
-        quantile_cont({{ rate }}, 0.25) filter (where is_history) over earlier as usual_{{ rate }}_low,
-        quantile_cont({{ rate }}, 0.75) filter (where is_history) over earlier as usual_{{ rate }}_high{{ ',' if not loop.last }}
-    
-    {% endfor %}
+        {% for rate in ['open_rate', 'click_rate', 'delivery_rate'] %}
+            quantile_cont({{ rate }}, 0.25) filter (where is_history) over earlier as usual_{{ rate }}_low,
+            quantile_cont({{ rate }}, 0.75) filter (where is_history) over earlier as usual_{{ rate }}_high,
+        {% endfor %}
+        count(*) filter (where is_history) over earlier as usual_campaign_count
     from dated
     window earlier as (
         partition by account_id, provider

@@ -6,15 +6,7 @@
     select
         {{ columns | join(', ') }},
         count(*) as row_count
-    from {{ model }}
-    {% if newer_than %}
-        semi join (
-            select {{ columns | join(', ') }}
-            from {{ model }}
-            where {{ newer_than }} > coalesce(getvariable('previous_seq')::bigint, -1)
-        ) as newer
-            using ({{ columns | join(', ') }})
-    {% endif %}
+    from {{ rows_to_test(model, columns, newer_than) }}
     group by {{ columns | join(', ') }}
     having
         count(*) > 1

@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 OWNERS = ["team:data-engineering"]
+_ROOMS = {("lake", "events"), ("ops", "contacts")}
 
 
 class Translator(DagsterDbtTranslator):
@@ -37,7 +38,7 @@ class Translator(DagsterDbtTranslator):
 
 
 def sources(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """What dbt reads and others write, but for the event log, which has a room of its own."""
+    """What dbt reads and others write, but for what has a room of its own."""
     translator = Translator()
     return [
         dg.AssetSpec(
@@ -49,5 +50,5 @@ def sources(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
             metadata={"dagster/table_name": f"{props['schema']}.{props['name']}"},
         )
         for props in manifest["sources"].values()
-        if props["database"] != "lake"
+        if tuple(translator.get_asset_key(props).path) not in _ROOMS
     ]
