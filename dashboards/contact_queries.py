@@ -67,7 +67,6 @@ class Person:
 
     contact: Contact
     groups: list[str]
-    acts: list[dict[str, Any]]
     events: list[dict[str, Any]]
     campaigns: dict[int, str]
 
@@ -91,12 +90,11 @@ def person(desk: Desk, contact_id: ContactId) -> Person:
         found = contacts.get(conn, desk.account_id, contact_id)
         named = {int(c.id): c.name for c in campaigns.listed(conn, desk.account_id)}
         of_groups = people.groups_of(conn, desk.account_id, contact_id)
-        acts = people.acts_of(conn, desk.account_id, contact_id)
     try:
         events = desk.reader.query(_TIMELINE, [desk.account_id, contact_id])
     except NotFound:
         events = []
-    return Person(found, of_groups, acts, events, named)
+    return Person(found, of_groups, events, named)
 
 
 @st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import audiences, contact_queries, figures
+from dashboards.consent_panel import consent_panel
 from dashboards.shell import Desk, show
 from dashboards.words import plain
 from sillage.campaign import sentence
@@ -59,13 +60,7 @@ def _person(desk: Desk, contact_id: ContactId) -> None:
         _acts(desk, contact_id)
     with right:
         _segments(desk, contact_id)
-        st.markdown(f"**{words.t('Consent')}**")
-        figures.table(
-            [words.t(h) for h in ("When", "Purpose", "Answer", "Proof")],
-            [[words.minute(a["occurred_at"]), words.t(sentence.PURPOSES[a["purpose"]]), plain(a["state"]),
-              plain(a["proof"])] for a in seen.acts],
-            left=4,
-        )  # fmt: skip
+        consent_panel(desk, contact_id)
         st.markdown(f"**{words.t('What happened')}**")
         figures.table(
             [words.t(h) for h in ("When", "What", "Campaign", "More")],

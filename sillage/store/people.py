@@ -12,8 +12,8 @@ from sillage.domain.contact import TEXT_FIELDS, has_control_character
 from sillage.domain.ids import AccountId, ContactId
 from sillage.errors import BadInput, NotFound
 from sillage.lake.event import Event, EventType, event_id
+from sillage.store import bounces, outbox, signups, undoing
 from sillage.store import contacts as store_contacts
-from sillage.store import outbox
 from sillage.store.contacts import Contact, visible
 from sillage.store.suppressions import suppress_contact
 from sillage.store.tables import (
@@ -51,17 +51,6 @@ def groups_of(conn: sa.Connection, account_id: AccountId, contact_id: ContactId)
         group_members.c.account_id == account_id, group_members.c.contact_id == contact_id
     )  # fmt: skip
     return [str(row.name) for row in conn.execute(query.order_by(groups.c.name))]
-
-
-def acts_of(conn: sa.Connection, account_id: AccountId, contact_id: ContactId) -> list[dict[str, Any]]:
-    """The lines of a contact's consent ledger, the newest first: purpose, state, basis, proof, occurred_at."""
-    c = consent_acts.c
-    query = (
-        sa.select(c.channel, c.purpose, c.state, c.basis, c.proof, c.occurred_at)
-        .where(c.account_id == account_id, c.contact_id == contact_id)
-        .order_by(c.occurred_at.desc(), c.id.desc())
-    )
-    return [dict(row._mapping) for row in conn.execute(query)]  # noqa: SLF001  # SQLAlchemy's public name
 
 
 def change(
@@ -116,6 +105,10 @@ def erase(conn: sa.Connection, account_id: AccountId, contact_id: ContactId, *, 
             )
             .values(reason="erased", contact_id=None, campaign_id=None)
         )
+    bounces.forget(conn, account_id, contact_id)
+    undoing.forget_contact(conn, int(account_id), int(contact_id))
+    if row.email_hash is not None:
+        signups.forget(conn, account_id, bytes(row.email_hash))
     for table in (group_members, consents, consent_acts, contact_sends):
         conn.execute(table.delete().where(table.c.account_id == account_id, table.c.contact_id == contact_id))
     gone = conn.execute(
