@@ -30,6 +30,9 @@ from sillage.store.database import Store
 WAITS_S = (10, 60, 300, 1800, 3600)
 GIVE_UP_AFTER = 24
 
+# Not every server takes 8 bits (RFC 6152), and an alert must get through to any.
+_SEVEN_BIT = SMTP.clone(cte_type="7bit")
+
 log = structlog.get_logger()
 
 
@@ -89,7 +92,7 @@ class Notifier:
         if not senders:
             raise Refused("the account has no verified sender to write from")
         sender, facts = senders[0], notice.facts
-        message = EmailMessage(policy=SMTP)
+        message = EmailMessage(policy=_SEVEN_BIT)
         message["From"] = formataddr((sender.name, sender.email))
         message["To"] = targets.email
         message["Subject"] = words.subject(facts, locale=account.locale, account=account.name)

@@ -6,17 +6,15 @@ import streamlit as st
 
 from dashboards import audiences, contact_queries, figures
 from dashboards.consent_panel import consent_panel
+from dashboards.contact_fields import contact_fields
 from dashboards.shell import Desk, show
 from dashboards.words import plain
 from sillage.campaign import sentence
 from sillage.campaign.audience import Verdict
 from sillage.domain.consent import Channel, Purpose
-from sillage.domain.contact import TEXT_FIELDS
 from sillage.domain.ids import ContactId
 from sillage.store import consent, people
-from sillage.store.contacts import Contact
 
-FIELDS = sentence.FIELDS
 SHOWN = 20
 
 
@@ -55,7 +53,7 @@ def _person(desk: Desk, contact_id: ContactId) -> None:
                        moment=words.minute(seen.contact.created_at)))  # fmt: skip
     left, right = st.columns([2, 3], gap="large")
     with left:
-        _fields(desk, seen.contact)
+        contact_fields(desk, seen.contact)
         st.markdown(f"**{words.t('Groups')}** · {plain(', '.join(seen.groups) or words.t('none'))}")
         _acts(desk, contact_id)
     with right:
@@ -68,24 +66,6 @@ def _person(desk: Desk, contact_id: ContactId) -> None:
               plain(e["more"] or "")] for e in seen.events],
             left=4,
         )  # fmt: skip
-
-
-def _fields(desk: Desk, contact: Contact) -> None:
-    words = desk.words
-    with st.form("contact_fields"):
-        said = {
-            name: st.text_input(words.t(FIELDS[name]), contact.fields[name] or "", key=f"contact_{contact.id}_{name}")
-            for name in TEXT_FIELDS
-        }
-        said |= {
-            name: st.text_input(plain(name), str(value), key=f"contact_{contact.id}_own_{name}")
-            for name, value in contact.custom.items()
-        }
-        if st.form_submit_button(words.t("Save the changes"), type="primary"):
-            with desk.store.write() as conn:
-                people.change(conn, desk.account_id, contact.id, said, now=desk.now())
-            st.cache_data.clear()
-            st.rerun()
 
 
 def _acts(desk: Desk, contact_id: ContactId) -> None:

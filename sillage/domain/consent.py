@@ -105,8 +105,9 @@ def _holding(acts: list[ConsentAct]) -> ConsentAct:
     return max((act for act in grants if act.occurred_at >= min(back)), key=_rank)
 
 
-def _when(act: ConsentAct) -> tuple[datetime, str]:
-    return act.occurred_at, act.proof
+def _when(act: ConsentAct) -> tuple[datetime, str, str, bool]:
+    # Of two in the same instant one must win whatever their order.
+    return act.occurred_at, act.proof, act.basis.value, act.is_return
 
 
 def _rank(act: ConsentAct) -> tuple[bool, datetime, bool, str, str]:

@@ -27,9 +27,8 @@ _ENGINES = {"sqlite": ("sqlite_scanner", "sqlite"), "postgresql": ("postgres_sca
 # As sillage.domain.mailbox.mailbox_of says it; a test holds the two together.
 _MAILBOX = """
     case when domain in ('gmail.com', 'googlemail.com')
-        then replace(split_part(local, '+', 1), '.', '') || '@gmail.com'
-        when split_part(local, '+', 1) = '' then local || '@' || domain
-        else split_part(local, '+', 1) || '@' || domain end
+        then coalesce(nullif(replace(split_part(local, '+', 1), '.', ''), ''), local) || '@gmail.com'
+        else coalesce(nullif(split_part(local, '+', 1), ''), local) || '@' || domain end
 """
 
 
