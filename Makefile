@@ -12,15 +12,21 @@ export SILLAGE_SHARED
 help: ## Show what can be done
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-setup: $(VENV)/.ready ## Create .venv and install the locked packages
+FOUNDATION := dbt/target/foundation/project
+DBT_FILES := $(shell find dbt/models dbt/macros dbt/seeds dbt/tests -type f) dbt/dbt_project.yml data/providers.toml
+
+setup: $(VENV)/.ready $(FOUNDATION) ## Create .venv, install the locked packages, build what needs building
 
 $(VENV)/.ready: requirements.lock pyproject.toml $(wildcard sillage/locales/*/LC_MESSAGES/*.po)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/pip install --quiet uv==$(UV_VERSION)
-	$(BIN)/uv pip sync --quiet requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --editable .
 	$(BIN)/pybabel --quiet compile --directory sillage/locales --domain sillage
 	touch $@
+
+$(FOUNDATION): $(DBT_FILES) | $(VENV)/.ready
+	$(BIN)/python -m sillage.lake.foundation
 
 demo: setup ## Run the whole system with a demo campaign under way
 	$(BIN)/sillage demo

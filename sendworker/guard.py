@@ -19,7 +19,8 @@ from sillage.alarm.standing import Standing
 from sillage.domain.campaign import CampaignState as S
 from sillage.errors import NotFound, SillageError
 from sillage.lake import catalog
-from sillage.lake.build import build_marts
+from sillage.lake.build import PROJECT_MARK, build_marts
+from sillage.lake.foundation import lay_foundation
 from sillage.lake.reader import Reader
 from sillage.log import configure
 from sillage.settings import Settings
@@ -62,7 +63,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
 
 
 def _is_blind(settings: Settings, store: Store) -> bool:
-    if catalog.exists(settings.marts_dir) and (settings.marts_dir / "project").exists():
+    if catalog.exists(settings.marts_dir) and (settings.marts_dir / PROJECT_MARK).exists():
         return False
     with store.read() as conn:
         return bool(campaigns.due(conn, states=(S.SENDING, S.WAITING), before=settings.clock.now()))
@@ -94,6 +95,7 @@ def main() -> int:
         settings = Settings.load()
         store = Store(settings.database_url)
         upgrade(store)
+        lay_foundation(settings)
         log.info("guard.started")
         run(settings, store, stop)
         store.close()

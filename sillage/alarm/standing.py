@@ -58,11 +58,13 @@ class Standing:
 
     def _marts(self) -> int:
         try:
-            (built,) = self.reader.query("select as_of_at from marts.main.as_of")
-            rows = self.reader.query(_MARTS)
+            built = self.reader.query("select as_of_at from marts.main.as_of")
+            rows = self.reader.query(_MARTS) if built else []
         except NotFound:
             return 0
-        at: datetime = built["as_of_at"]
+        if not built:
+            return 0  # the marts are laid out, and nothing has been built into them yet
+        at: datetime = built[0]["as_of_at"]
         changed = 0
         passed = {(row["account_id"], row["alert_key"]) for row in rows}
         with self.store.write() as conn:

@@ -117,19 +117,40 @@ def sole_writer(directory: Path, who: str, *, what: str) -> Iterator[None]:
 def _attach(con: duckdb.DuckDBPyConnection, alias: str, directory: Path, *, read_only: bool) -> None:
     if read_only and not exists(directory):
         raise NotFound(f"{directory} holds no catalog yet: {_MAKERS[alias]}")
-    options = [
+    if not read_only:
+        data_dir(directory).mkdir(parents=True, exist_ok=True)
+        if not exists(directory):
+            _make(con, directory)
+    options = _options(directory)
+    if read_only:
+        options.insert(0, "read_only")
+    path = _literal(f"ducklake:sqlite:{directory / CATALOG_FILE}")
+    con.execute(f"attach {path} as {alias} ({', '.join(options)})")
+
+
+def _make(con: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """Make an empty catalog, and put it in its place whole.
+
+    A reader that comes while the file is made and not yet in WAL mode takes a lock that its maker then runs into, and
+    a build that fails by it costs half a minute.
+    """
+    draft = directory / f"{CATALOG_FILE}.new"
+    for suffix in ("", "-wal", "-shm"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    path = _literal(f"ducklake:sqlite:{draft}")
+    con.execute(f"attach {path} as being_made ({', '.join(_options(directory))})")
+    con.execute("detach being_made")
+    draft.replace(directory / CATALOG_FILE)
+
+
+def _options(directory: Path) -> list[str]:
+    return [
         f"data_path {_literal(str(data_dir(directory)))}",
         "override_data_path true",
         "meta_journal_mode 'WAL'",
         "meta_busy_timeout 500",
         f"data_inlining_row_limit {INLINED_ROWS}",
     ]
-    if read_only:
-        options.insert(0, "read_only")
-    else:
-        data_dir(directory).mkdir(parents=True, exist_ok=True)
-    path = _literal(f"ducklake:sqlite:{directory / CATALOG_FILE}")
-    con.execute(f"attach {path} as {alias} ({', '.join(options)})")
 
 
 _MAKERS = {"lake": "start the collector (`sillage up`)", "marts": "run `sillage metrics build`"}
