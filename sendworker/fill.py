@@ -66,6 +66,11 @@ class Filler:
             log.warning("delivery.not_rendered", campaign_id=row.campaign_id, contact_id=row.contact_id, why=str(exc))
             self._settle(outcomes.failed(job, exc.code, now=now))
             return None
+        except Exception:
+            # It is this message's fault: raised, it would stop all the others, and come back with its row.
+            log.exception("delivery.not_made", campaign_id=row.campaign_id, contact_id=row.contact_id)
+            self._settle(outcomes.failed(job, "not_made", now=now))
+            return None
         return Letter(f"b-{mailbox_token}@{self._bounce_domain}", row.email or "", message, (job, pixel))
 
     @staticmethod

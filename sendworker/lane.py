@@ -80,6 +80,10 @@ class Lane:
         wanted = max(self.route.connections * 4, int(self._rate * _AHEAD_S))
         return max(0, min(wanted, self.settings.window_size) - waiting)
 
+    def may_write(self) -> bool:
+        """Whether this worker's lease lets anything out: nobody else has its rows."""
+        return time.monotonic() < self.mailroom.lease_ends
+
     def allow(self, connections: int, per_connection: int) -> None:
         """From now on so many connections, and so many messages on each; surplus ones end after their message."""
         self.route = replace(self.route, connections=connections, per_connection=per_connection)
@@ -177,7 +181,7 @@ class _Pool:
                 return
             connection.pump()
         lane = self._lane
-        if lane.is_stopping or time.monotonic() < self.closed_until:
+        if lane.is_stopping or not lane.may_write() or time.monotonic() < self.closed_until:
             return
         wanted = len(self.queue) - len(self._opening)
         if wanted > 0 and lane.connections >= lane.route.connections and not (self._open or self._opening):
@@ -197,9 +201,11 @@ class _Pool:
                 try:
                     connection = await Connection.open(
                         hop, self, limit=lane.route.per_connection, ended=self._ended,
-                        may_write=lambda: time.monotonic() < lane.mailroom.lease_ends,
+                        may_write=lane.may_write,
                     )  # fmt: skip
                 except SessionError as exc:
+                    if not lane.may_write():
+                        raise
                     lane.route.router.tried(hop, worked=False)
                     log.info("hop.failed", provider=lane.provider, hop=str(hop), why=str(exc))
                     why = exc
@@ -258,7 +264,8 @@ class _Pool:
     def next_letter(self) -> Letter | None:
         """The next message, filled; those that are settled without leaving are skipped."""
         lane, queue = self._lane, self.queue
-        while queue and not lane.is_stopping:
+        # A letter that the lease doesn't let out any more is not taken up: it waits for the next window, or goes back.
+        while queue and not lane.is_stopping and lane.may_write():
             job = queue.popleft()
             if time.monotonic() - job.claimed_at > STALE_S:
                 lane.give_back(job)
@@ -290,6 +297,9 @@ class _Pool:
 
     def _no_route(self, exc: SessionError) -> None:
         """Nobody answers: not an attempt. The pool waits; what can't wait any longer has failed."""
+        if not self._lane.may_write():
+            # It was us who may not speak: the servers are none the worse, and the next window goes on.
+            return
         self._lane.on_refused(exc)
         wait = RETRY_CONNECT_S[min(self._failures, len(RETRY_CONNECT_S) - 1)]
         if self._open:

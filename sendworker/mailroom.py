@@ -38,6 +38,8 @@ log = structlog.get_logger()
 LEASE_S = 5.0
 CHANNEL = "email"
 ACCOUNTS_KNOWN_S = 0.5
+ASK_AGAIN_S = 0.5
+"""How long a worker that got nothing of a provider waits before it asks for a share again."""
 A_GAP = timedelta(hours=1)
 """Business time between two windows of one worker that makes it ask whether anybody was sending meanwhile."""
 _WALL = Clock()
@@ -71,6 +73,7 @@ class Mailroom:
         """Campaigns that ran when the last window was claimed: what waits of others goes back."""
         self.shares: dict[str, Rate] = {}
         """What this worker may use of each provider that it has claimed for."""
+        self._ask_again_at: dict[str, float] = {}
         self._chooser = Chooser(self.worker_id)
         self._scheduler = Scheduler(store, settings)
         self._reaper = Reaper(store, self.worker_id)
@@ -91,7 +94,6 @@ class Mailroom:
         of them may take. After a TransientError it may be called again with the same outcomes, whether or not they
         were committed. Raises: FencedError.
         """
-        started = time.monotonic()
         now = self._settings.clock.now()
         with self._store.write() as conn:
             fresh = self._unsettled(conn, outcomes)
@@ -103,13 +105,16 @@ class Mailroom:
             self._in_question = frozenset((o.campaign_id, o.contact_id) for o in outcomes)
             self._settle(conn, fresh, now)
             claims = self._claim(conn, room, default_room, total, now)
+            # Nobody sees this beat before the commit, so nobody counts from an earlier moment; and a window that took
+            # long (a disk that is busy, a queue of writers) leaves a lease to send in.
+            beaten_at = time.monotonic()
         self._in_question = None
         self._beats += 1
         for outcome in outcomes:
             self._holds.pop((outcome.campaign_id, outcome.contact_id), None)
         self._holds |= claims.holds
         self._looked_at = now
-        self.lease_ends = started + LEASE_S
+        self.lease_ends = beaten_at + LEASE_S
         at = time.monotonic()
         return [Job(row, campaign, self._accounts[campaign.account_id], at) for row, campaign in claims.rows]
 
@@ -157,12 +162,16 @@ class Mailroom:
             return Claims()
         waiting = self._chooser.waiting(conn, running)
         rooms = dict(room)
-        fresh = [provider for provider in waiting if provider not in room]
+        at = time.monotonic()
+        fresh = [p for p in waiting if p not in room and at >= self._ask_again_at.get(p, 0.0)]
         if fresh:
             for provider, share in self._lease(conn, dict.fromkeys(fresh, Feedback())).items():
                 first = share.connections * 4 if share.per_second is None else max(1, int(share.per_second * 0.2))
                 rooms[provider] = min(default_room, first) if share.connections else 0
                 self.shares[provider] = share
+                if not share.connections:
+                    # The others have it all: they make room when they renew, which is not before a second.
+                    self._ask_again_at[provider] = at + ASK_AGAIN_S
         self._learn_accounts(conn, running)
         claims = self._chooser.claim(conn, waiting, self._accounts, rooms, total, now)
         skipped = [outcomes_of.skipped(row, campaign, "frequency_cap", now=now) for row, campaign in claims.too_often]
@@ -206,13 +215,7 @@ class Mailroom:
 
     def _lease(self, conn: sa.Connection, feedback: Mapping[str, Feedback]) -> dict[str, Rate]:
         ceilings = rates.load(conn, channel=CHANNEL)
-        return {
-            provider: rates.lease(
-                conn, self.worker_id, provider, told, channel=CHANNEL, now=_WALL.now(),
-                ceiling=ceilings.get(provider, ceilings[rates.EVERYBODY]),
-            )
-            for provider, told in sorted(feedback.items())
-        }  # fmt: skip
+        return rates.lease(conn, self.worker_id, feedback, channel=CHANNEL, ceilings=ceilings, now=_WALL.now())
 
     def tick(self) -> list[Campaign]:
         """What a scheduler does: start, wait, close and clean campaigns, and take back what the dead held.

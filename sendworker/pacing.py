@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
-from sillage.domain.pace import Bucket, Rate, pushes_back
+from sillage.domain.pace import Answers, Bucket, Rate, pushes_back
 from sillage.store.deliveries import Outcome
 from sillage.store.rates import Feedback
 
 IDLE_S = 5.0
 """A provider that nothing was claimed for in so long gives its share back."""
+SEEN_OVER_S = 0.8
+"""The shortest time that says how many messages a second leave: over less, a lull looks like a standstill."""
 
 
 class Pacer:
@@ -19,8 +21,10 @@ class Pacer:
         now = time.monotonic()
         self._bucket = Bucket(share.per_second, at=now)
         self._share = share
+        self._answers = Answers()
         self._pushed_back: str | None = None
         self._left = 0
+        self._per_second = 0.0
         self._since = now
         self._used_at = now
 
@@ -51,11 +55,11 @@ class Pacer:
             return
         self._left += 1
         event = outcome.events[0]
-        if pushes_back(event.smtp_code, event.status, event.reason):
+        if self._answers.hear(slower=pushes_back(event.smtp_code, event.status, event.reason)):
             self.refused(f"{event.smtp_code} {event.status or ''} {event.reason or ''}".strip())
 
     def refused(self, why: str) -> None:
-        """The provider said "slower"."""
+        """The provider wants less: it says so to more than a few, or would not talk to us at all."""
         self._pushed_back = why
 
     @property
@@ -66,11 +70,18 @@ class Pacer:
     @property
     def is_idle(self) -> bool:
         """Whether others can use the share better."""
-        return time.monotonic() - self._used_at > IDLE_S
+        slow = self._share.per_second
+        # At one message in ten seconds, nine without any are no sign of having nothing to do.
+        return time.monotonic() - self._used_at > (IDLE_S + 1 / slow if slow else IDLE_S)
 
     def report(self) -> Feedback:
         """What was seen since the last report."""
         now = time.monotonic()
-        told = Feedback(self._left / max(now - self._since, 0.05), self._pushed_back)
-        self._left, self._since, self._pushed_back = 0, now, None
+        took = now - self._since
+        if took >= SEEN_OVER_S or not self._per_second:
+            self._per_second = self._left / max(took, 0.05)
+        told = Feedback(self._per_second, self._pushed_back)
+        if took >= SEEN_OVER_S:
+            self._left, self._since = 0, now
+        self._pushed_back = None
         return told

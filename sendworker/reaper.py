@@ -48,11 +48,12 @@ class Reaper:
             elif time.monotonic() - since < beat.lease_s * GRACE:
                 self._seen[beat.id] = (renewals, since)
             else:
-                self._bury(beat.id, now)
+                self._bury(beat.id, now, renewals=renewals)
 
-    def _bury(self, worker_id: int, now: datetime) -> None:
+    def _bury(self, worker_id: int, now: datetime, *, renewals: int) -> None:
+        """End a worker that has not beaten since: one that beat while we waited for its row is alive."""
         with self._store.write() as conn:
-            if not workers.end(conn, worker_id, now=now):
+            if not workers.end(conn, worker_id, now=now, renewals=renewals):
                 return
             in_doubt = take_back(conn, worker_id, now, reason="worker_died")
         log.warning("worker.buried", worker_id=worker_id, in_doubt=in_doubt)

@@ -104,6 +104,7 @@ class _Transaction:
         self.is_ahead = is_ahead
         self.answered = False
         self.is_begun = False
+        """Its MAIL has left. The edge may refuse to write (the worker's lease is over), and ends the session then."""
 
 
 class Session:
@@ -179,7 +180,7 @@ class Session:
                 self._courier.replied(transaction.letter, refusal)
             elif transaction.has_left:
                 self._courier.lost(transaction.letter, Loss.IN_DOUBT, why)
-            elif transaction.is_ahead and not transaction.answered:
+            elif not transaction.answered and (transaction.is_ahead or not transaction.is_begun):
                 self._courier.lost(transaction.letter, Loss.UNTRIED, why)
             else:
                 self._courier.lost(transaction.letter, Loss.BROKEN, why)
@@ -239,12 +240,13 @@ class Session:
         transaction = _Transaction(letter, is_ahead=bool(self._open))
         self._open.append(transaction)
         if self.terms.pipelining and self.terms.chunking:
-            transaction.has_left = True
             self._expect(_Stage.MAIL, _Stage.RCPT, _Stage.END, of=transaction)
             self._write(b"%bBDAT %d LAST\r\n%b" % (envelope, len(letter.message), letter.message))
+            transaction.is_begun = transaction.has_left = True
         elif self.terms.pipelining:
             self._expect(_Stage.MAIL, _Stage.RCPT, _Stage.DATA, of=transaction)
             self._write(envelope + b"DATA\r\n")
+            transaction.is_begun = True
         elif self._needs_reset:
             self._needs_reset = False
             self._write_mail(envelope, transaction, first=b"RSET\r\n")
@@ -257,6 +259,7 @@ class Session:
         def go_on(_reply: Reply | None = None) -> None:
             self._expect(_Stage.MAIL, of=transaction)
             self._write(envelope.partition(b"\r\n")[0] + b"\r\n")
+            transaction.is_begun = True
 
         if first:
             self.command(first, go_on)
@@ -334,9 +337,9 @@ class Session:
             self._expect(_Stage.RCPT, of=transaction)
             self._write(f"RCPT TO:<{letter.recipient}>\r\n".encode())
         elif self.terms.chunking:
-            transaction.has_left = True
             self._expect(_Stage.END, of=transaction)
             self._write(b"BDAT %d LAST\r\n%b" % (len(letter.message), letter.message))
+            transaction.has_left = True
         else:
             self._expect(_Stage.DATA, of=transaction)
             self._write(b"DATA\r\n")
@@ -368,9 +371,9 @@ class Session:
     def _end(self, last: bytes) -> None:
         """Write the last of a message, with the envelope of the next behind it."""
         transaction = self._open[0]
-        transaction.has_left = True
         self._expect(_Stage.END, of=transaction)
         self._write(last + self._ahead())
+        transaction.has_left = True
 
     def _decide(self, transaction: _Transaction, reply: Reply) -> None:
         self._open.remove(transaction)

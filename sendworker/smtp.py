@@ -71,8 +71,14 @@ class Hop:
 
 
 def context_of(hop: Hop) -> ssl.SSLContext:
-    """TLS 1.2 or newer; verified unless it is opportunistic."""
-    context = ssl.create_default_context(cafile=hop.ca_file)
+    """TLS 1.2 or newer; verified unless it is opportunistic.
+
+    Raises: SessionError where its file of certificates can't be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=hop.ca_file)
+    except OSError as exc:
+        raise SessionError(f"{hop}: the certificates in {hop.ca_file} can't be used: {exc}") from exc
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if hop.tls is Tls.OPPORTUNISTIC:
         context.check_hostname = False
@@ -127,6 +133,7 @@ class Connection(asyncio.Protocol):
         self._is_secure = context is not None
         try:
             await self._set_up()
+            self._refuse_broken()
         except BaseException:
             self.abort()
             raise
@@ -135,6 +142,11 @@ class Connection(asyncio.Protocol):
         self._watch()
         self.session.pump()
         return self
+
+    def _refuse_broken(self) -> None:
+        """A session may break between its last answer and now: taken for open, it would hold its place for minutes."""
+        if self.session.broken is not None:
+            raise SessionError(f"{self.hop}: {self.session.broken}")
 
     async def _set_up(self) -> None:
         hop = self.hop

@@ -45,6 +45,8 @@ WINDOW_S = 0.05
 IDLE_S = 0.2
 TICK_S = 0.5
 SHARE_S = 1.0
+SLOW_S = 0.25
+"""A provider that wants less is served so within a quarter of a second; the others' shares wait for their second."""
 LOOK_S = 5.0
 ASK_AGAIN_S = 2.0
 SAY_AGAIN_S = 60.0
@@ -64,7 +66,7 @@ class Worker:
         self._mailroom = Mailroom(store, settings, f"{socket.gethostname()}:{os.getpid()}")
         self._lanes: dict[str, Lane] = {}
         self._pacers: dict[str, Pacer] = {}
-        self._next_share = 0.0
+        self._next_share = self._next_slowing = 0.0
         self._outcomes: list[Outcome] = []
         self._held = 0
         self._router = router_of(settings)
@@ -208,15 +210,22 @@ class Worker:
             self._pacers[provider].refused(str(exc))
 
     async def _share(self) -> None:
-        """Renew the shares of providers each second, and at once where one of them wants less."""
+        """Renew the shares of providers each second, and those of the ones that want less at once."""
         now = time.monotonic()
-        if now < self._next_share and not any(p.is_pushed_back for p in self._pacers.values()):
+        idle: list[str] = []
+        if now >= self._next_share:
+            self._next_share = now + SHARE_S
+            self._next_slowing = now + SLOW_S
+            idle = [p for p, pacer in self._pacers.items() if pacer.is_idle and self._lanes[p].room]
+            for provider in idle:
+                del self._pacers[provider]
+            told = {provider: pacer.report() for provider, pacer in self._pacers.items()}
+        elif now >= self._next_slowing:
+            told = {provider: pacer.report() for provider, pacer in self._pacers.items() if pacer.is_pushed_back}
+            if told:
+                self._next_slowing = now + SLOW_S
+        else:
             return
-        self._next_share = now + SHARE_S
-        idle = [p for p, pacer in self._pacers.items() if pacer.is_idle and self._lanes[p].room]
-        for provider in idle:
-            del self._pacers[provider]
-        told = {provider: pacer.report() for provider, pacer in self._pacers.items()}
         if not told and not idle:
             return
         shares = await self._ask(self._mailroom.share, told, idle)

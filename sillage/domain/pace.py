@@ -15,6 +15,12 @@ SLOWEST = 0.1
 STEPS_BACK = 20
 """From a standstill back to what was wanted takes twenty steps. Answers to what was in flight when we slowed down
 come for some time: those within half a step count once, together."""
+IN_A_ROW = 3
+ONE_IN = 10
+"""A provider that says "slower" to three messages on end, or to one in ten of those of late, means all of them; one
+among hundreds that it takes is about that message, or a server of many that was busy."""
+OF_LATE = 100
+"""How many answers back a provider's answers count, the older the less."""
 PUSH_BACK_REASONS = frozenset({"rate_limited"})
 HARMLESS_REASONS = frozenset({"greylisted"})
 
@@ -55,6 +61,26 @@ def pushes_back(code: int | None, status: str | None, reason: str | None) -> boo
     if reason in HARMLESS_REASONS or code is None:
         return False
     return code == 421 or reason in PUSH_BACK_REASONS or (400 <= code < 500 and (status or "").startswith("4.7."))  # noqa: PLR2004
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a provider has answered of late: whether a "slower" among it is meant for all that we send there."""
+
+    heard: float = 0.0
+    slower: float = 0.0
+    in_a_row: int = 0
+
+    def hear(self, *, slower: bool) -> bool:
+        """Hear one more answer; whether the provider is to be served slower from now on.
+
+        Who has hardly said anything yet is taken at his first word.
+        """
+        keep = 1 - 1 / OF_LATE
+        self.heard = self.heard * keep + 1
+        self.slower = self.slower * keep + slower
+        self.in_a_row = self.in_a_row + 1 if slower else 0
+        return slower and (self.in_a_row >= IN_A_ROW or self.slower * ONE_IN >= self.heard)
 
 
 def slowed(pace: Pace, rate: Rate, *, seen: float, now: float) -> Pace:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -45,34 +46,43 @@ def set_rate(conn: sa.Connection, provider: str, rate: Rate, *, channel: str) ->
 def lease(
     conn: sa.Connection,
     worker_id: int,
-    provider: str,
-    feedback: Feedback,
+    told: Mapping[str, Feedback],
     *,
     channel: str,
-    ceiling: Rate,
+    ceilings: Mapping[str, Rate],
     now: datetime,
-) -> Rate:
-    """Renew this worker's share of a provider, after telling what it has seen; what it may use until the next time.
+) -> dict[str, Rate]:
+    """Renew this worker's shares of the providers that it tells of, with what it has seen of each; what it may use of
+    each until the next time. A handful of statements, however many providers there are.
 
     Shares live as long as their workers' leases: those of workers that were ended count no more. `now` is wall time.
     """
-    key = {"provider": provider, "channel": channel}
-    held = _pace(conn, key, now)
+    held = _paces(conn, told, channel, now)
+    others = _others(conn, worker_id, told, channel)
     wall = now.timestamp()
-    others = {w: r for w, r in _shares(conn, key, ceiling.per_connection).items() if w != worker_id}
-    seen_by_all = feedback.sent_per_second + _seen_by(conn, key, but=worker_id)
-    if feedback.pushed_back is not None:
-        after = pace.slowed(held, ceiling, seen=seen_by_all, now=wall)
-    else:
-        after = pace.eased(held, ceiling, now=wall)
-    if after != held:
-        _write_pace(conn, key, after, feedback.pushed_back)
-    rank = sum(1 for other in others if other < worker_id)
-    mine = pace.share(pace.limit(after, ceiling), list(others.values()), rank)
-    values = {
-        "connections": mine.connections, "per_second": mine.per_second, "sent_per_second": feedback.sent_per_second,
-    }  # fmt: skip
-    _upsert(conn, provider_shares, {**key, "worker_id": worker_id}, values)
+    moved: list[dict[str, Any]] = []
+    slowed: list[dict[str, Any]] = []
+    mine: dict[str, Rate] = {}
+    for provider, feedback in told.items():
+        ceiling, theirs = ceilings.get(provider, ceilings[EVERYBODY]), others.get(provider, [])
+        if feedback.pushed_back is not None:
+            seen = feedback.sent_per_second + sum(sent for _, _, sent in theirs)
+            after = pace.slowed(held[provider], ceiling, seen=seen, now=wall)
+        else:
+            after = pace.eased(held[provider], ceiling, now=wall)
+        if after != held[provider]:
+            row = _row_of(provider, channel, after)
+            if feedback.pushed_back is None:
+                moved.append(row)
+            else:
+                slowed.append(row | {"at": row["changed"], "why": feedback.pushed_back})
+        rank = sum(1 for other, _, _ in theirs if other < worker_id)
+        mine[provider] = pace.share(pace.limit(after, ceiling), [rate for _, rate, _ in theirs], rank)
+    if moved:
+        conn.execute(_MOVE, moved)
+    if slowed:
+        conn.execute(_SLOW, slowed)
+    _write_shares(conn, worker_id, channel, told, mine)
     return mine
 
 
@@ -128,50 +138,88 @@ def standings(conn: sa.Connection, *, channel: str) -> list[Standing]:
     return found
 
 
-def _pace(conn: sa.Connection, key: Mapping[str, str], now: datetime) -> Pace:
-    """The row of a provider, locked until the end of the transaction: shares are given out one worker at a time."""
-    insert = _insert(conn)(provider_paces).values(**key, changed_at=now).on_conflict_do_nothing()
-    where = (provider_paces.c.provider == key["provider"], provider_paces.c.channel == key["channel"])
-    query = sa.select(provider_paces).where(*where).with_for_update()
-    row = conn.execute(query).first()
-    if row is None:
-        conn.execute(insert)
-        row = conn.execute(query).one()
-    return _pace_of(row)
+def _paces(conn: sa.Connection, told: Collection[str], channel: str, now: datetime) -> dict[str, Pace]:
+    """The rows of providers, locked in order until the end of the transaction: shares are given out one worker at a
+    time.
+    """
+    names = sorted(told)
+    found = {r.provider: _pace_of(r) for r in conn.execute(_PACES, {"providers": names, "channel": channel})}
+    fresh = [name for name in names if name not in found]
+    if fresh:
+        rows = [{"provider": name, "channel": channel, "changed_at": now} for name in fresh]
+        conn.execute(_insert(conn)(provider_paces).on_conflict_do_nothing(), rows)
+        found |= {r.provider: _pace_of(r) for r in conn.execute(_PACES, {"providers": fresh, "channel": channel})}
+    return found
 
 
 def _pace_of(row: Any) -> Pace:
     return Pace(row.changed_at.timestamp(), row.connections, row.per_second, row.wanted)
 
 
-def _write_pace(conn: sa.Connection, key: Mapping[str, str], after: Pace, why: str | None) -> None:
-    changed = datetime.fromtimestamp(after.changed_at, UTC)
-    values: dict[str, Any] = {
-        "connections": after.connections, "per_second": after.per_second, "wanted": after.wanted, "changed_at": changed,
+def _row_of(provider: str, channel: str, after: Pace) -> dict[str, Any]:
+    return {
+        "of": provider, "on": channel, "lines": after.connections, "rate": after.per_second, "back_to": after.wanted,
+        "changed": datetime.fromtimestamp(after.changed_at, UTC),
     }  # fmt: skip
-    if why is not None:
-        values |= {"slowed_at": changed, "reason": why}
-    where = (provider_paces.c.provider == key["provider"], provider_paces.c.channel == key["channel"])
-    conn.execute(provider_paces.update().where(*where).values(**values))
 
 
-def _of(key: Mapping[str, str]) -> sa.ColumnElement[bool]:
-    s = provider_shares.c
-    return sa.and_(
-        s.provider == key["provider"], s.channel == key["channel"],
-        s.worker_id.in_(sa.select(workers.c.id).where(workers.c.ended_at.is_(None))),
+def _others(
+    conn: sa.Connection, worker_id: int, told: Collection[str], channel: str
+) -> dict[str, list[tuple[int, Rate, float]]]:
+    """What the other workers hold of providers: number, share, messages a second."""
+    found: dict[str, list[tuple[int, Rate, float]]] = defaultdict(list)
+    for row in conn.execute(_OTHERS, {"providers": sorted(told), "channel": channel, "me": worker_id}):
+        found[row.provider].append((row.worker_id, Rate(row.connections, 1, row.per_second), row.sent_per_second))
+    return found
+
+
+def _write_shares(
+    conn: sa.Connection, worker_id: int, channel: str, told: Mapping[str, Feedback], mine: Mapping[str, Rate]
+) -> None:
+    if not mine:
+        return
+    statement = _insert(conn)(provider_shares)
+    changing = ("connections", "per_second", "sent_per_second")
+    conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=["provider", "channel", "worker_id"], set_={c: statement.excluded[c] for c in changing}
+        ),
+        [
+            {
+                "provider": provider, "channel": channel, "worker_id": worker_id, "connections": share.connections,
+                "per_second": share.per_second, "sent_per_second": told[provider].sent_per_second,
+            }
+            for provider, share in mine.items()
+        ],
     )  # fmt: skip
 
 
-def _shares(conn: sa.Connection, key: Mapping[str, str], per_connection: int) -> dict[int, Rate]:
-    rows = conn.execute(sa.select(provider_shares).where(_of(key)))
-    return {r.worker_id: Rate(r.connections, per_connection, r.per_second) for r in rows}
-
-
-def _seen_by(conn: sa.Connection, key: Mapping[str, str], *, but: int) -> float:
-    s = provider_shares.c
-    query = sa.select(sa.func.coalesce(sa.func.sum(s.sent_per_second), 0.0)).where(_of(key), s.worker_id != but)
-    return float(conn.execute(query).scalar_one())
+# Put together once: each second asks.
+_CHANNEL: sa.BindParameter[str] = sa.bindparam("channel")
+_PROVIDERS: sa.BindParameter[str] = sa.bindparam("providers", expanding=True)
+_PACES = (
+    sa.select(provider_paces)
+    .where(provider_paces.c.channel == _CHANNEL, provider_paces.c.provider.in_(_PROVIDERS))
+    .order_by(provider_paces.c.provider)
+    .with_for_update()
+)
+_OTHERS = sa.select(provider_shares).where(
+    provider_shares.c.channel == _CHANNEL,
+    provider_shares.c.provider.in_(_PROVIDERS),
+    provider_shares.c.worker_id != sa.bindparam("me"),
+    provider_shares.c.worker_id.in_(sa.select(workers.c.id).where(workers.c.ended_at.is_(None))),
+)
+_MOVE = (
+    provider_paces.update()
+    .where(provider_paces.c.provider == sa.bindparam("of"), provider_paces.c.channel == sa.bindparam("on"))
+    .values(
+        connections=sa.bindparam("lines"),
+        per_second=sa.bindparam("rate"),
+        wanted=sa.bindparam("back_to"),
+        changed_at=sa.bindparam("changed", type_=provider_paces.c.changed_at.type),
+    )
+)
+_SLOW = _MOVE.values(slowed_at=sa.bindparam("at", type_=provider_paces.c.slowed_at.type), reason=sa.bindparam("why"))
 
 
 def _insert(conn: sa.Connection) -> Any:  # the two dialects' inserts share no type

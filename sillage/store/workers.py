@@ -63,11 +63,12 @@ def alive(conn: sa.Connection) -> list[Heartbeat]:
     return [Heartbeat(r.id, r.renewals, r.lease_s) for r in rows]
 
 
-def end(conn: sa.Connection, worker_id: int, *, now: datetime) -> bool:
-    """End a worker and its shares; False where another did it first."""
-    done = conn.execute(
-        workers.update().where(workers.c.id == worker_id, workers.c.ended_at.is_(None)).values(ended_at=now)
-    )
+def end(conn: sa.Connection, worker_id: int, *, now: datetime, renewals: int | None = None) -> bool:
+    """End a worker and its shares; False where another did it first, or where it has beaten again since `renewals`."""
+    where = [workers.c.id == worker_id, workers.c.ended_at.is_(None)]
+    if renewals is not None:
+        where.append(workers.c.renewals == renewals)
+    done = conn.execute(workers.update().where(*where).values(ended_at=now))
     if done.rowcount != 1:
         return False
     conn.execute(provider_shares.delete().where(provider_shares.c.worker_id == worker_id))

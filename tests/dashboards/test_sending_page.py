@@ -41,7 +41,8 @@ def _busy(home: Home) -> CampaignId:
         conn.execute(update.where(deliveries.c.contact_id == first + 20).values(state="accepted"))
         worker = workers.enrol(conn, "test", lease_s=5, now=now)
         told = Feedback(40.0, GREETING)
-        rates.lease(conn, worker, "gmail", told, channel="email", ceiling=Rate(8, 100, 40.0), now=now)
+        ceilings = {rates.EVERYBODY: Rate(8, 100, 40.0)}
+        rates.lease(conn, worker, {"gmail": told}, channel="email", ceilings=ceilings, now=now)
     return campaign
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sillage.domain.pace import SLOWEST, Bucket, Pace, Rate, eased, limit, pushes_back, share, slowed
+from sillage.domain.pace import SLOWEST, Answers, Bucket, Pace, Rate, eased, limit, pushes_back, share, slowed
 
 RATES = st.builds(
     Rate,
@@ -84,6 +84,39 @@ def test_pace_comes_back_slower_than_it_went():
 def test_answers_that_say_slower(code: int | None, status: str | None, reason: str | None, slower: bool):
     """421 and 4.7.x slow a provider down; greylisting, a busy mailbox or a refusal of one message do not."""
     assert pushes_back(code, status, reason) is slower
+
+
+def test_one_slower_among_hundreds_is_about_one_message():
+    """A provider that takes what it gets and says "slower" now and then is served on at the same pace."""
+    answers = Answers()
+    for n in range(2_000):
+        assert not answers.hear(slower=n % 200 == 150)
+
+
+@pytest.mark.parametrize(("taken", "needed"), [(0, 1), (5, 1), (50, 3), (1_000, 3)])
+def test_slower_on_end_means_all(taken: int, needed: int):
+    """Who has hardly spoken is taken at the first word; who took hundreds is when three on end are put off."""
+    answers = Answers()
+    for _ in range(taken):
+        answers.hear(slower=False)
+    told = [answers.hear(slower=True) for _ in range(needed)]
+    assert told == [False] * (needed - 1) + [True]
+
+
+def test_share_of_slower_means_all():
+    """One in five put off, never two on end, is a provider that wants less."""
+    answers = Answers()
+    for _ in range(500):
+        answers.hear(slower=False)
+    assert any(answers.hear(slower=n % 5 == 0) for n in range(100))
+
+
+@given(st.lists(st.booleans(), max_size=300))
+def test_answers_never_ask_for_less_while_all_is_taken(said: list[bool]):
+    """Only an answer that says "slower" slows down, whatever was said before it."""
+    answers = Answers()
+    for slower in said:
+        assert answers.hear(slower=slower) <= slower
 
 
 @given(RATES, st.lists(st.integers(0, 7), min_size=1, max_size=60))

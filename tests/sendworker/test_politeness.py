@@ -143,7 +143,8 @@ def test_shares_move_between_workers_and_return_with_their_lease(any_store: Stor
         one, two = (workers.enrol(conn, name, lease_s=5, now=now) for name in "ab")
 
         def lease(worker: int) -> tuple[int, float | None]:
-            held = rates.lease(conn, worker, "gmail", Feedback(), channel="email", ceiling=whole, now=now)
+            told = {"gmail": Feedback()}
+            held = rates.lease(conn, worker, told, channel="email", ceilings={rates.EVERYBODY: whole}, now=now)["gmail"]
             return held.connections, held.per_second
 
         assert lease(one) == (5, 10.0)

@@ -35,6 +35,17 @@ def session(terms: Terms, letters: int = 3) -> tuple[Session, Basket, bytearray]
     return found, basket, written
 
 
+@pytest.mark.parametrize("terms", TERMS)
+def test_letter_that_the_edge_did_not_let_out_was_never_begun(terms: Terms):
+    """Where nothing may be written (the worker's lease is over), the letter goes back as if nobody had taken it up."""
+    basket = Basket()
+    letter = basket.add()
+    found = Session(basket, lambda _: found.fail("the worker's lease has ended"))
+    found.terms, found.limit = terms, 100
+    found.pump()
+    assert basket.losses == [(letter, Loss.UNTRIED, "the worker's lease has ended")]
+
+
 @given(st.lists(st.binary(max_size=200), max_size=20))
 def test_parser_survives_any_bytes(chunks: list[bytes]):
     """Random bytes either are replies with codes from 200 to 599, or are refused; nothing else happens."""

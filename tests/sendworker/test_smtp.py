@@ -143,15 +143,30 @@ async def test_what_is_no_reply_ends_the_session(garbage: bytes):
 
 
 async def test_worker_without_lease_writes_nothing():
-    """A connection whose worker's lease has ended sends no byte more."""
+    """A connection whose worker's lease has ended sends no byte more, and its letter was never begun."""
     script, basket = Script(), Basket()
     async with connected(script, basket) as connection:
         connection.may_write = lambda: False
         basket.add()
         connection.pump()
         await basket.settled(1)
-    assert [loss for _, loss, _ in basket.losses] == [Loss.BROKEN]
+    assert [loss for _, loss, _ in basket.losses] == [Loss.UNTRIED]
     assert [line for line in script.heard if not line.startswith(b"EHLO")] == []
+
+
+async def test_session_that_breaks_before_it_is_used_is_no_connection():
+    """A server that closes right behind its EHLO is not taken for open: it would hold its place for minutes."""
+    with pytest.raises(SessionError, match="the server closes: bye"):
+        async with connected(Script(ehlo=b"250 here\r\n421 bye\r\n"), Basket()):
+            pass
+
+
+async def test_certificates_that_are_not_there_are_said():
+    """A file of certificates that is missing is one clear error and no crash of the lane."""
+    script = Script()
+    hop = Hop("127.0.0.1", script.port, "client.example", tls=Tls.IMPLICIT, ca_file="/nowhere.pem")
+    with pytest.raises(SessionError, match=r"/nowhere\.pem can't be used"):
+        await Connection.open(hop, Basket())
 
 
 async def test_nobody_there_is_said():

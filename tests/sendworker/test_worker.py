@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +21,8 @@ from sendworker.worker import Worker
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.schedule import cancel, pause, resume
 from sillage.clock import Clock
+from sillage.content.message import Compiled
+from sillage.content.segments import Person
 from sillage.domain.delivery import DeliveryState
 from sillage.domain.ids import CampaignId
 from sillage.domain.pace import Rate
@@ -312,6 +316,62 @@ async def test_fenced_worker_writes_nothing_but_evidence(world: World, monkeypat
 def sending_to(settings: Settings, port: int) -> Settings:
     told = {**settings.model_dump(), "postoffice_port": port}
     return Settings(**told, SILLAGE_CLOCK=settings.clock_text)
+
+
+async def test_windows_longer_than_the_lease_do_not_stop_the_sending(
+    store: Store, settings: Settings, relay: Relay, monkeypatch: pytest.MonkeyPatch
+):
+    """Where each transaction waits longer for its turn than a lease lasts, what was claimed leaves all the same."""
+    monkeypatch.setattr(mailroom_module, "LEASE_S", 0.3)
+    world = World(store, settings)
+    world.add_contacts(30)
+    campaign = plan(world)
+    is_over = threading.Event()
+
+    def hog() -> None:
+        while not is_over.is_set():
+            with store.turn():
+                time.sleep(0.5)
+            time.sleep(0.02)
+
+    hogging = asyncio.create_task(asyncio.to_thread(hog))
+    async with working(world):
+        try:
+            await until(lambda: len(relay.times()) == 30)
+        finally:
+            is_over.set()
+        await until(lambda: state_of(world, campaign) == "closed")
+    await hogging
+    assert books(world, campaign) == {"accepted": 30}
+    assert told(world) == {"accepted": 30}
+
+
+async def test_message_that_breaks_the_composer_stops_no_other(
+    world: World, relay: Relay, monkeypatch: pytest.MonkeyPatch
+):
+    """Whatever goes wrong with one message is that message's failure; its row is settled, the others leave."""
+    compiled = Compiled.fill
+
+    def fill(self: Compiled, person: Person) -> bytes:
+        if person.address == "c7@mail.example":
+            raise ZeroDivisionError
+        return compiled(self, person)
+
+    monkeypatch.setattr(Compiled, "fill", fill)
+    campaign = plan(world)
+    async with working(world):
+        await until(lambda: state_of(world, campaign) == "closed")
+    assert books(world, campaign) == {"accepted": 29, "failed": 1}
+    assert len(relay.taken) == 29
+
+
+def test_worker_that_beat_meanwhile_is_not_buried(world: World):
+    """Who beats while another waits to bury it keeps its rows: only the beats that were watched count."""
+    with world.store.write() as conn:
+        worker = workers.enrol(conn, "slow", lease_s=5, now=world.now)
+        workers.renew(conn, worker, "slow", now=world.now)
+        assert not workers.end(conn, worker, now=world.now, renewals=0)
+        assert workers.end(conn, worker, now=world.now, renewals=1)
 
 
 async def test_server_that_is_down_loses_nobody(world: World, relay: Relay):
