@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 VICTIMS = ("worker", "collector", "web", "inbound")
 LEFT = 0.05
+MORE = 20
 # What a kill can hit, by what is on the disk right after it.
 STATES = {
     "worker": ("messages of its own in flight", "not signed on yet, or nothing in flight"),
@@ -51,6 +52,15 @@ STATES = {
     "web": ("requests journalled, not drained", "journal empty"),
     "inbound": ("mail waiting for it", "no mail waiting"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many kills of each process, how many more where a state was not hit, and the seconds between two kills."""
+
+    kills: int
+    more: int
+    pause_s: tuple[float, float]
 
 
 @dataclass(slots=True)
@@ -64,8 +74,12 @@ class Toll:
     newest_worker: int | None = None
 
 
-def run(folder: Path, *, contacts_count: int, kills: int, seed: int, pause_s: tuple[float, float]) -> Toll:
-    """One campaign with `kills` kills of each process at random moments; the toll, with every fault found."""
+def run(
+    folder: Path, *, contacts_count: int, kills: int, seed: int, pause_s: tuple[float, float], more: int = 0
+) -> Toll:
+    """One campaign with `kills` kills of each process at random moments, and up to `more` of each of which a state was
+    not hit; the toll, with every fault found.
+    """
     settings = demo_settings(folder / "run", speed=120, free_ports=True)
     store = scene.fresh(settings)
     made = make_people(
@@ -73,50 +87,58 @@ def run(folder: Path, *, contacts_count: int, kills: int, seed: int, pause_s: tu
     )
     cast = once.Cast(*made, None, seed)
     toll = Toll()
-    asyncio.run(_run(settings, store, cast, toll, kills, pause_s))
+    asyncio.run(_run(settings, store, cast, toll, Plan(kills, more, pause_s)))
     _count(settings, store, toll)
     return toll
 
 
-async def _run(
-    settings: Settings, store: Store, cast: once.Cast, toll: Toll, kills: int, pause_s: tuple[float, float]
-) -> None:
+async def _run(settings: Settings, store: Store, cast: once.Cast, toll: Toll, plan: Plan) -> None:
     office = processes.post_office(settings, cast.people, delay_scale=0.0, seed=cast.seed)
     supervisor = Supervisor([office, *processes.serving(settings)], settings.environment())
     running = asyncio.create_task(supervisor.run())
     try:
-        await asyncio.to_thread(_direct, settings, store, cast, toll, supervisor, kills, pause_s)
+        await asyncio.to_thread(_direct, settings, store, cast, toll, supervisor, plan)
     finally:
         supervisor.stop()
         await running
 
 
-def _direct(
-    settings: Settings,
-    store: Store,
-    cast: once.Cast,
-    toll: Toll,
-    supervisor: Supervisor,
-    kills: int,
-    pause_s: tuple[float, float],
-) -> None:
+def _direct(settings: Settings, store: Store, cast: once.Cast, toll: Toll, supervisor: Supervisor, plan: Plan) -> None:
     stage = scene.set_up(store, settings, cast.contacts, cast.arms)
     with store.write() as conn:
         conn.execute(campaigns_table.update().values(in_doubt="resend"))
     scene.plan(store, settings, stage)
     once._until(processes.ledger(settings).exists, "the post office to open")  # noqa: SLF001
     chance = random.Random(cast.seed)  # noqa: S311  # chance of a test
-    order = [victim for victim in VICTIMS for _ in range(kills)]
+    order = [victim for victim in VICTIMS for _ in range(plan.kills)]
     chance.shuffle(order)
     for victim in order:
-        time.sleep(chance.uniform(*pause_s))
+        time.sleep(chance.uniform(*plan.pause_s))
         if not _enough_left(store, stage):
             toll.faults.append(f"the campaign was over before all kills: {sum(toll.kills.values())} of {len(order)}")
             break
         _kill(settings, store, supervisor, victim, toll)
+    _hit_the_rest(settings, store, stage, supervisor, toll, plan, chance)
     once._until(lambda: once._is_closed(store, stage), "the campaign to close")  # noqa: SLF001
     once._until(lambda: once._office_is_idle(settings), "the people to have acted")  # noqa: SLF001
     once._until(lambda: backlog(store, settings) == 0, "the collector to have drained")  # noqa: SLF001
+
+
+def _hit_the_rest(
+    settings: Settings, store: Store, stage: scene.Scene, supervisor: Supervisor, toll: Toll, plan: Plan,
+    chance: random.Random,
+) -> None:  # fmt: skip
+    """Go on, while enough is left to send, until every state was hit.
+
+    Every second moment is the first after a start: that is when a worker has not signed on yet.
+    """
+    for number in range(plan.more):
+        missing = sorted({v for v, states in STATES.items() for state in states if not toll.states[v, state]})
+        if not missing or not _enough_left(store, stage):
+            return
+        for victim in missing:
+            time.sleep(0.05 if number % 2 else chance.uniform(*plan.pause_s))
+            _kill(settings, store, supervisor, victim, toll)
 
 
 def _enough_left(store: Store, stage: scene.Scene) -> bool:
@@ -225,7 +247,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="sillage-kill-") as folder:
             toll = run(
                 Path(folder), contacts_count=options.contacts, kills=options.kills, seed=options.seed + round_number,
-                pause_s=(0.1, 1.2),
+                pause_s=(0.1, 1.2), more=MORE,
             )  # fmt: skip
         missed -= set(toll.states)
         states = {f"{victim}: {state}": n for (victim, state), n in sorted(toll.states.items())}

@@ -21,6 +21,10 @@ from sillage.settings import Settings
 from sillage.store.database import Store
 
 PAUSE_S = 0.25
+PAUSES_PER_DRAIN = 3.0
+LONGEST_PAUSE_S = 0.7
+"""Where drains are slow (a commit takes a busy machine 150 ms and more) the pauses between them grow, so that draining
+takes a quarter of a core at most, and each event still arrives within a second."""
 WAIT_AFTER_ERROR_S = 1.0
 # A collector that is told to go takes along what waits; what a busy system adds meanwhile waits for the next one.
 LAST_DRAINS_S = 10.0
@@ -85,6 +89,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
         deadline = None
         try:
             while deadline is None or time.monotonic() < deadline:
+                started = time.monotonic()
                 done = _drain(collector, stop)
                 if done is not None:
                     beat.add(done)
@@ -93,7 +98,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
                     if not done:
                         break
                 elif done is not None and not done.is_full:
-                    stop.wait(PAUSE_S)
+                    stop.wait(min(LONGEST_PAUSE_S, max(PAUSE_S, PAUSES_PER_DRAIN * (time.monotonic() - started))))
         finally:
             beat.say()
             collector.close()
