@@ -35,7 +35,7 @@ from sillage.store import accounts
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
 from sillage.store.tables import installation
-from tests.conftest import _cluster
+from tests.conftest import cluster
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of a database that lives for a minute
 FIELDS = ("email", "first_name", "last_name", "city", "postcode", "country", "plan", "consent_at")
@@ -211,7 +211,7 @@ def main() -> None:
                 print("PostgreSQL is not installed: `make system`")
                 continue
             with tempfile.TemporaryDirectory(prefix="sillage-postgres-") as name:
-                for url in _cluster(Path(name), bins[-1].parent):
+                for url in cluster(Path(name), bins[-1].parent):
                     compare(engine, url, path, said.rows, said.rounds)
     finally:
         shutil.rmtree(folder)

@@ -99,6 +99,38 @@ def curve(rows: Sequence[Row], words: Words, *, unit: str) -> alt.LayerChart:
     return _layered((lines, ends), 260, rows, words)
 
 
+def sizes_over_time(rows: Sequence[Row], words: Words) -> alt.LayerChart:
+    """Sizes of at most five segments as they were counted. Rows: label, moment, size, in the order of time."""
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    last = {row["label"]: row["moment"] for row in rows}
+    drawn = [
+        {
+            "label": row["label"],
+            "moment": row["moment"].replace(tzinfo=None).isoformat(timespec="seconds"),
+            "size": row["size"],
+            "text": f"{row['label']} · {words.number(row['size'])}",
+            "place": _PLACES[labels.index(row["label"]) % len(_PLACES)],
+            "is_last": row["moment"] == last[row["label"]],
+        }
+        for row in rows
+    ]
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+        x=alt.X("moment:T", title=None, axis=alt.Axis(format="%d/%m %H:%M", tickCount=5), scale=alt.Scale(padding=24)),
+        y=alt.Y("size:Q", title=words.t("contacts"), axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)),
+        color=_colour(),
+        detail="label:N",
+    )
+    lines = base.mark_line(interpolate="step-after", strokeWidth=2.2, point=True).encode(
+        tooltip=[
+            alt.Tooltip("label:N", title=" "),
+            alt.Tooltip("size:Q", format=",d", title=words.t("Contacts")),
+            alt.Tooltip("moment:T", format="%d/%m/%Y %H:%M", title=" "),
+        ]
+    )
+    ends = base.transform_filter("datum.is_last").mark_text(align="right", dy=-9, fontSize=13).encode(text="text:N")
+    return _layered((lines, ends), 260, drawn, words)
+
+
 def ranked(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
     """Bars by size. Rows: label, count, text, place."""
     base = alt.Chart(alt.NamedData(name=_ROWS)).encode(

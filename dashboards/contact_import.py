@@ -19,11 +19,21 @@ import structlog
 from dashboards.shell import Desk
 from dashboards.words import Words
 from sillage.errors import SillageError
-from sillage.ingest import ImportOptions, ImportReport, Inspection, import_file, inspect_file, park
+from sillage.ingest import (
+    Cancelled,
+    ImportOptions,
+    ImportReport,
+    Inspection,
+    dry_run,
+    import_file,
+    inspect_with_rows,
+    park,
+)
 
 log = structlog.get_logger()
 
 BAR_AFTER_S = 2.0
+FIRST_ROWS = 5
 
 
 @dataclass(slots=True)
@@ -37,11 +47,14 @@ class Job:
     report: ImportReport | None = None
     error: SillageError | None = None
     failed: bool = False
+    wants_to_stop: bool = False
+    """Somebody pressed Cancel: at its next step the import takes itself back."""
+    was_cancelled: bool = False
 
     @property
     def is_over(self) -> bool:
         """Whether there is a result, good or bad."""
-        return self.report is not None or self.error is not None or self.failed
+        return self.report is not None or self.error is not None or self.failed or self.was_cancelled
 
     def remaining(self) -> timedelta | None:
         """How long it still takes at the speed so far; None in the first moments."""
@@ -52,11 +65,20 @@ class Job:
 
 
 @st.cache_data(ttl=600, max_entries=8, show_spinner=False)
-def look(file_id: str, name: str, _raw: bytes, options: str) -> Inspection:
-    """What a file says of itself, under these options (as JSON); asked once for each answer."""
+def look(file_id: str, name: str, _raw: bytes, options: str) -> tuple[Inspection, list[list[str]]]:
+    """What a file says of itself under these options (as JSON), and its first rows; asked once for each answer."""
     del file_id
     with _placed(name, _raw) as path:
-        return inspect_file(path, ImportOptions.model_validate_json(options))
+        return inspect_with_rows(path, ImportOptions.model_validate_json(options), rows=FIRST_ROWS)
+
+
+def try_out(desk: Desk, name: str, raw: bytes, options: ImportOptions, group: str | None) -> ImportReport:
+    """What an import would do, in exact counts; nothing is stored."""
+    with _placed(name, raw) as path:
+        return dry_run(
+            path, options, now=desk.now(), store=desk.store, secret=desk.settings.secret.get_secret_value(),
+            account_id=desk.account_id, group=group,
+        )  # fmt: skip
 
 
 def start(desk: Desk, name: str, raw: bytes, options: ImportOptions, group: str | None) -> Job:
@@ -69,6 +91,8 @@ def start(desk: Desk, name: str, raw: bytes, options: ImportOptions, group: str 
 def _run(desk: Desk, job: Job, raw: bytes, options: ImportOptions, group: str | None) -> None:
     def tell(done: int, total: int) -> None:
         job.done, job.total = done, total
+        if job.wants_to_stop:
+            raise Cancelled
 
     try:
         with _placed(job.file_name, raw) as path:
@@ -78,6 +102,8 @@ def _run(desk: Desk, job: Job, raw: bytes, options: ImportOptions, group: str | 
             if report.questions:
                 park(desk.store, desk.settings, desk.account_id, path, group=group, options=options)
             job.report = report
+    except Cancelled:
+        job.was_cancelled = True
     except SillageError as exc:
         job.error = exc
     except Exception:
@@ -88,6 +114,8 @@ def _run(desk: Desk, job: Job, raw: bytes, options: ImportOptions, group: str | 
 
 def progress_text(words: Words, job: Job) -> str:
     """How many rows of how many, and how long it still takes."""
+    if job.wants_to_stop:
+        return words.t("Taking %(file)s back", file=job.file_name)
     if not job.total:
         return words.t("Reading %(file)s", file=job.file_name)
     text = words.t("%(done)s of %(all)s rows", done=words.number(job.done), all=words.number(job.total))

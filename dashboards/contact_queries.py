@@ -12,8 +12,9 @@ from dashboards.shell import Desk, scope
 from sillage.domain.ids import ContactId
 from sillage.domain.segment import Everyone
 from sillage.errors import NotFound
-from sillage.store import campaigns, contacts, groups, imports, people, segments
+from sillage.store import campaigns, contacts, erasures, groups, imports, people, segments
 from sillage.store.contacts import Contact
+from sillage.store.erasures import Erasure
 from sillage.store.groups import Group
 from sillage.store.imports import Import, ImportState
 
@@ -95,6 +96,13 @@ def person(desk: Desk, contact_id: ContactId) -> Person:
     except NotFound:
         events = []
     return Person(found, of_groups, events, named)
+
+
+@st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})
+def recent_erasures(desk: Desk) -> list[Erasure]:
+    """The last twenty requests of an account to erase somebody, the newest first."""
+    with desk.store.read() as conn:
+        return erasures.listed(conn, desk.account_id, limit=20)
 
 
 @st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboards import contact_import, figures
+from dashboards import contact_import, import_columns, import_result
 from dashboards.contact_import import Job
 from dashboards.shell import Desk, live, say
 from dashboards.words import NOTHING, Words, plain
-from sillage.ingest import ImportOptions, ImportReport, Inspection
-from sillage.ingest.mapping import FIELDS
+from sillage.ingest import ImportOptions, Inspection, with_memory
+from sillage.ingest.options import Wins
+from sillage.store.merging import Mode
 
 JOB = "import_job"
-OWN, LEFT_OUT = "", "-"
-MAX_COLUMNS_SHOWN = 60
+TRIED = "import_tried"
 QUESTIONS = {"date_order": "are dates written day first or month first?"}
-COLUMN_FIELDS = {
-    "email": "e-mail address",
-    "phone": "phone",
-    "first_name": "first name",
-    "last_name": "last name",
-    "company": "company",
-    "country": "country",
-    "city": "city",
-    "postcode": "postcode",
-    "language": "language",
-    "birthday": "birthday",
-    "marketing_consent": "consent to marketing",
-    "subscription": "state of the subscription",
-    "unsubscribed": "unsubscribed",
-    "consent_at": "time of the consent",
-    "consent_source": "source of the consent",
-    "consent_ip": "IP of the consent",
-    "tracking_consent": "consent to being measured",
+MODES = {
+    Mode.ADD: "add new people, leave the others as they are",
+    Mode.UPDATE: "update those who are there, add nobody",
+    Mode.ADD_AND_UPDATE: "add new people and update the others",
+    Mode.TAKE_OUT: "take people out of a group",
+}
+WINS = {Wins.FIRST: "the first wins", Wins.LAST: "the last wins"}
+_UPDATES = (
+    "Where the file and a contact differ, the file wins; an empty cell changes nothing; who left is not brought back."
+)
+CONFLICTS = {
+    Mode.ADD: "Where the file and a contact differ, the contact stays as it is; who left is not brought back.",
+    Mode.UPDATE: _UPDATES,
+    Mode.ADD_AND_UPDATE: _UPDATES,
+    Mode.TAKE_OUT: "Members of the group leave it; they stay contacts, with all that is known of them.",
 }
 
 
@@ -53,7 +52,7 @@ def draw(desk: Desk) -> None:
         return
     words = desk.words
     upload = st.file_uploader(
-        words.t("CSV, TSV or XLSX"),
+        words.t("CSV, TSV, XLSX, XLS, XLSB, ODS or Parquet"),
         type=["csv", "tsv", "txt", "xlsx", "xlsb", "xls", "ods", "parquet"],
         key="contact_file",
     )
@@ -63,16 +62,19 @@ def draw(desk: Desk) -> None:
 
 def _ask(desk: Desk, upload: UploadedFile) -> None:
     words = desk.words
-    declared = _declaration(words)
-    mapping: dict[str, str] = st.session_state.get(f"mapping_{upload.file_id}", {})
+    mapping, types = import_columns.said_of(upload.file_id)
     order = st.session_state.get("date_order")
-    options = ImportOptions.read({**declared, "mapping": mapping, "date_order": order})
-    found = contact_import.look(upload.file_id, upload.name, upload.getvalue(), options.model_dump_json())
+    how = _how(words)
+    said = {**_declaration(words), **how, "mapping": mapping, "fields": types, "date_order": order}
+    options = ImportOptions.read(said)
+    asked = with_memory(desk.store, desk.account_id, options)
+    found, rows = contact_import.look(upload.file_id, upload.name, upload.getvalue(), asked.model_dump_json())
     if found.error:
         st.error(f"{words.t('This file can not be imported.')}\n\n{plain(found.message)}", icon=":material/block:")
         return
     _understood(words, found)
-    _mapping(words, upload.file_id, found, mapping)
+    import_columns.first_rows(words, found, rows)
+    import_columns.columns(desk, upload.file_id, found)
     if "date_order" in found.questions or order:
         columns = words.both(map(plain, found.open_columns)) if found.open_columns else NOTHING
         st.segmented_control(
@@ -80,16 +82,58 @@ def _ask(desk: Desk, upload: UploadedFile) -> None:
             key="date_order",
             format_func=lambda o: words.t({"dmy": "day first: 31/12/2026", "mdy": "month first: 12/31/2026"}[o]),
         )  # fmt: skip
-    group = st.text_input(words.t("Put them into the group"), key="import_group", help=words.t("Made if it is new."))
-    open_now = bool(found.questions)
-    if open_now:
+    takes_out = how["mode"] is Mode.TAKE_OUT
+    group = st.text_input(
+        words.t("Take them out of the group") if takes_out else words.t("Put them into the group"), key="import_group",
+        help=None if takes_out else words.t("Made if it is new."),
+    ).strip() or None  # fmt: skip
+    is_open = bool(found.questions)
+    if is_open:
         st.warning(words.t("Answer the question first: nothing is imported before."), icon=":material/help:")
-    label = words.n("Import %(count)s row", "Import %(count)s rows", found.rows)
-    if st.button(label, type="primary", disabled=open_now, key="import_start", icon=":material/upload:"):
-        st.session_state[JOB] = contact_import.start(
-            desk, upload.name, upload.getvalue(), options, group.strip() or None
+    elif takes_out and group is None:
+        st.info(words.t("Name the group that these people leave. Nobody is erased."), icon=":material/group_remove:")
+        is_open = True
+    _buttons(desk, upload, options, group, found.rows, is_open=is_open)
+
+
+def _how(words: Words) -> dict[str, Any]:
+    """What the import may do, and what wins where the file and we, or two of its rows, differ."""
+    left, right = st.columns(2)
+    mode = left.selectbox(
+        words.t("What the import does"), list(Mode), index=list(Mode).index(Mode.ADD_AND_UPDATE), key="import_mode",
+        format_func=lambda m: words.t(MODES[m]),
+    )  # fmt: skip
+    wins = right.segmented_control(
+        words.t("Of two rows with one address"), list(Wins), default=Wins.FIRST, required=True, key="import_wins",
+        format_func=lambda w: words.t(WINS[w]),
+    )  # fmt: skip
+    st.caption(words.t(CONFLICTS[mode]))
+    return {"mode": mode, "wins": wins or Wins.FIRST}
+
+
+def _buttons(
+    desk: Desk, upload: UploadedFile, options: ImportOptions, group: str | None, rows: int, *, is_open: bool
+) -> None:
+    """The dry run and its counts, and the import itself."""
+    words = desk.words
+    key = (upload.file_id, options.model_dump_json(), group)
+    with st.container(horizontal=True):
+        tries = st.button(
+            words.t("Try it out: nothing is stored"), disabled=is_open, key="import_try", icon=":material/science:"
         )
+        label = words.n("Import %(count)s row", "Import %(count)s rows", rows)
+        starts = st.button(label, type="primary", disabled=is_open, key="import_start", icon=":material/upload:")
+    if starts:
+        st.session_state[JOB] = contact_import.start(desk, upload.name, upload.getvalue(), options, group)
         st.rerun()
+    if tries:
+        with st.spinner(words.t("Counting")):
+            report = contact_import.try_out(desk, upload.name, upload.getvalue(), options, group)
+        st.session_state[TRIED] = (key, report)
+    tried = st.session_state.get(TRIED)
+    if tried is not None and tried[0] == key:
+        st.markdown(f"**{words.t('What would happen')}**")
+        import_result.counts(words, tried[1], is_dry=True)
 
 
 def _declaration(words: Words) -> dict[str, str]:
@@ -120,32 +164,18 @@ def _understood(words: Words, found: Inspection) -> None:
         st.caption(words.t("Mind: %(warning)s", warning=plain(warning)))
 
 
-def _mapping(words: Words, file_id: str, found: Inspection, mapping: dict[str, str]) -> None:
-    with st.expander(words.t("What the columns mean"), expanded=False):
-        for column in found.columns[:MAX_COLUMNS_SHOWN]:
-            held = mapping.get(column, found.mapping.get(column, OWN))
-            options = [OWN, LEFT_OUT, *FIELDS]
-            chosen = st.selectbox(
-                plain(column), options, index=options.index(held), key=f"column_{file_id}_{column}",
-                format_func=lambda f: _field(words, f),
-            )  # fmt: skip
-            if chosen != held and chosen:
-                st.session_state[f"mapping_{file_id}"] = {**mapping, column: chosen}
-                st.rerun()
-
-
-def _field(words: Words, field: str) -> str:
-    if field == OWN:
-        return words.t("a field of its own")
-    return words.t("left out") if field == LEFT_OUT else words.t(COLUMN_FIELDS.get(field, field))
-
-
 def _progress(desk: Desk) -> None:
     job: Job | None = st.session_state.get(JOB)
     if job is None or job.is_over:
         st.rerun(scope="app")
         return
     st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, contact_import.progress_text(desk.words, job))
+    if st.button(
+        desk.words.t("Cancel: nothing of it stays"), key="import_cancel", icon=":material/cancel:",
+        disabled=job.wants_to_stop,
+    ):  # fmt: skip
+        job.wants_to_stop = True
+        st.rerun(scope="fragment")
 
 
 def _result(desk: Desk, job: Job) -> None:
@@ -157,32 +187,17 @@ def _result(desk: Desk, job: Job) -> None:
             words.t("%(file)s could not be imported; the log of the pages says why.", file=plain(job.file_name)),
             icon=":material/error:",
         )
+    elif job.was_cancelled:
+        st.info(words.t("%(file)s was cancelled: everything is as it was before.", file=plain(job.file_name)),
+                icon=":material/undo:")  # fmt: skip
     elif report is not None and report.questions:
         asked = words.both(question(words, code) for code in report.questions)
         st.warning(words.t("%(file)s is parked: %(asked)s", file=plain(job.file_name), asked=asked))
     elif report is not None:
-        _counts(words, job, report)
+        st.success(words.t("%(file)s is imported.", file=plain(job.file_name)), icon=":material/check_circle:")
+        import_result.counts(words, report, is_dry=False)
     if st.button(words.t("Import another file"), key="import_again"):
         del st.session_state[JOB]
+        st.session_state.pop(TRIED, None)
         st.cache_data.clear()
         st.rerun()
-
-
-def _counts(words: Words, job: Job, report: ImportReport) -> None:
-    st.success(words.t("%(file)s is imported.", file=plain(job.file_name)), icon=":material/check_circle:")
-    counts = report.counts
-    tiles = (
-        (words.t("Accepted"), report.accepted, words.t("%(new)s new, %(updated)s updated, %(same)s unchanged",
-         new=words.number(counts.new), updated=words.number(counts.updated), same=words.number(counts.unchanged))),
-        (words.t("Mailable"), counts.mailable, words.t("agreed to marketing, and may be mailed")),
-        (words.t("Refused"), report.refused_count, words.t("each row with its reason in the file below")),
-        (words.t("Kept out"), counts.kept_out, words.t("unsubscribed, complained or erased before")),
-    )  # fmt: skip
-    for column, (label, value, caption) in zip(st.columns(len(tiles)), tiles, strict=True):
-        with column:
-            figures.count_tile(words, label, value, caption=caption)
-    if report.refused_path is not None and report.refused_path.is_file():
-        st.download_button(
-            words.t("Refused rows (CSV)"), report.refused_path.read_bytes(), file_name="refused.csv", mime="text/csv",
-            key="refused_now", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip

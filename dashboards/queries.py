@@ -20,9 +20,10 @@ from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
-from sillage.store import campaigns, imports, incidents, segments
+from sillage.store import campaigns, imports, incidents, segment_members, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
 from sillage.store.incidents import Incident, PausedSlice
+from sillage.store.segment_sizes import history as size_history
 from sillage.store.targets import target_of
 
 # Live parts beat once a second. An answer that took 0.3 s must be gone by the next beat all the same, or each second
@@ -412,6 +413,19 @@ def segment_overlap(desk: Desk, first: str, second: str) -> tuple[int, int, int]
 
 
 @cached(CALM_S)
+def segment_histories(desk: Desk, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The counted sizes of some segments over the last ninety days: label, moment (the account's), size."""
+    since = desk.now() - timedelta(days=90)
+    with desk.store.read() as conn:
+        found = [(name, segments.by_name(conn, desk.account_id, name).id) for name in names]
+        return [
+            {"label": name, "moment": desk.words.here(at), "size": size}
+            for name, segment_id in found
+            for at, size in size_history(conn, desk.account_id, segment_id, since=since)
+        ]
+
+
+@cached(CALM_S)
 def segment_names(desk: Desk) -> list[str]:
     """The names of the saved segments."""
     with desk.store.read() as conn:
@@ -423,6 +437,13 @@ def campaign_names(desk: Desk) -> dict[int, str]:
     """The campaigns by id, the newest first."""
     with desk.store.read() as conn:
         return {int(c.id): c.name for c in campaigns.listed(conn, desk.account_id)}
+
+
+@cached(CALM_S)
+def links_of(desk: Desk, campaign: int) -> list[str]:
+    """Where the links of one campaign lead."""
+    with desk.store.read() as conn:
+        return segment_members.urls_of(conn, desk.account_id, CampaignId(campaign))
 
 
 @cached(CALM_S)

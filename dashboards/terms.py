@@ -9,7 +9,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from dashboards.words import NOTHING, Words
+from dashboards.words import NOTHING, Words, plain
 from sillage.settings import ROOT
 
 MEANINGS_PATH = ROOT / "dbt" / "models" / "docs.md"
@@ -174,6 +174,27 @@ STATE_ICONS = {
     "draft": ":material/edit_note:",
     "closed": ":material/done_all:",
 }
+
+
+REFUSALS = {
+    "empty": "there is no address",
+    "invalid_address": "this is no e-mail address",
+    "invalid_domain": "the part after @ is no public domain",
+    "local_part_too_long": "the part before @ is too long",
+    "several_addresses": "several addresses in one cell",
+    "address_literal": "an IP address instead of a domain",
+    "quoted_local_part": "the part before @ is quoted",
+    "control_character": "a control character or a line end",
+    "invalid_phone": "no phone number that can be dialled",
+    "too_many_cells": "more cells than columns",
+    "cell_too_large": "a cell is too large",
+    "duplicate_in_file": "an address that another row has",
+}
+
+
+def cell(value: str) -> str:
+    """A cell of somebody's file in a table of ours."""
+    return plain(value) or NOTHING
 
 
 def term(words: Words, table: dict[str, str], code: str | None) -> str:

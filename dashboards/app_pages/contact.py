@@ -13,7 +13,7 @@ from sillage.campaign import sentence
 from sillage.campaign.audience import Verdict
 from sillage.domain.consent import Channel, Purpose
 from sillage.domain.ids import ContactId
-from sillage.store import consent, people
+from sillage.store import consent, erasures
 
 SHOWN = 20
 
@@ -28,6 +28,8 @@ def contact_page(desk: Desk) -> None:
     chosen = st.query_params.get("contact", "")
     if chosen.isdecimal():
         _person(desk, ContactId(int(chosen)))
+    else:
+        _erasures(desk)
 
 
 def _found(desk: Desk, text: str) -> None:
@@ -81,10 +83,31 @@ def _acts(desk: Desk, contact_id: ContactId) -> None:
                          " it from coming back. Totals of campaigns stay."))  # fmt: skip
         if st.button(words.t("Erase this person"), type="primary", key="contact_erase"):
             with desk.store.write() as conn:
-                people.erase(conn, desk.account_id, contact_id, now=desk.now())
+                erasures.request(conn, desk.account_id, contact_id, by="page", now=desk.now())
             st.cache_data.clear()
             del st.query_params["contact"]
             st.rerun()
+
+
+@st.fragment(run_every=5.0)
+def _erasures(desk: Desk) -> None:
+    """How far the erasures of the account have come; nothing where there is none."""
+    words = desk.words
+    found = contact_queries.recent_erasures(desk)
+    if not found:
+        return
+    st.markdown(f"**{words.t('Erasures')}**")
+    rows = []
+    for one in found:
+        steps = (
+            (one.files_at, words.t("files to look through")),
+            (one.rewritten_at, words.t("events and figures to rewrite")),
+            (one.done_at, words.t("former files to delete")),
+        )
+        left = [name for done_at, name in steps if done_at is None]
+        rows.append([words.second(one.requested_at), str(one.contact_id), words.t("gone everywhere") if not left else
+                     words.t("gone from the contacts; left: %(steps)s", steps=", ".join(left))])  # fmt: skip
+    figures.table([words.t(h) for h in ("Asked for", "Contact number", "How far")], rows, left=3)
 
 
 def _segments(desk: Desk, contact_id: ContactId) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import contact_queries, figures, import_form, terms
+from dashboards import contact_queries, figures, import_form, import_undo, terms
 from dashboards.shell import Desk, as_of, show
-from dashboards.words import NOTHING, Words, plain
+from dashboards.words import NOTHING, plain
 from sillage.store.imports import Import, ImportState
 
 STATES = {
@@ -74,10 +74,11 @@ def _history(desk: Desk) -> None:
         st.caption(words.t("Nothing has been imported yet."))
     for one in found[:SHOWN]:
         with st.container(border=True):
-            _import(words, one)
+            _import(desk, one)
 
 
-def _import(words: Words, one: Import) -> None:
+def _import(desk: Desk, one: Import) -> None:
+    words = desk.words
     color = {"sealed": "green", "running": "blue", "parked": "orange", "failed": "red"}.get(one.state, "gray")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(one.file_name)}**", width="content")
@@ -98,6 +99,9 @@ def _import(words: Words, one: Import) -> None:
             words.t("Refused rows (CSV)"), one.refused_path.read_bytes(), file_name=f"refused-{one.id}.csv",
             mime="text/csv", key=f"refused-{one.id}", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
+    if one.state is ImportState.SEALED:
+        import_undo.offer(desk, one)
+    import_undo.what_stayed(words, one)
 
 
 show(contacts_page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import figures, overlap, queries, segment_form
+from dashboards import figures, overlap, queries, segment_form, segment_life
 from dashboards.shell import Desk, show
 from dashboards.words import Words, plain
 from sillage.domain.segment import parse_tree
@@ -30,8 +30,12 @@ def segments_page(desk: Desk) -> None:
     else:
         st.info(words.t("There is no segment yet. A campaign goes to segments: make the first one here."),
                 icon=":material/filter_alt:")  # fmt: skip
+    names = [size[0] for size in sizes]
     if len(sizes) > 1:
-        _compare(desk, [size[0] for size in sizes])
+        _compare(desk, names)
+    if sizes:
+        segment_life.over_time(desk, names)
+        segment_life.follow_up(desk, names)
     st.subheader(words.t("Build a segment"))
     _presets(words)
     tree = segment_form.builder(desk)

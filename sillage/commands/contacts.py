@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sillage import ingest, log
 from sillage.clock import Clock
-from sillage.commands import consent, hygiene
+from sillage.commands import consent, erasure, hygiene
 from sillage.commands.account import open_store
 from sillage.domain.ids import ImportId
 from sillage.errors import BadInput
@@ -193,6 +193,7 @@ def list_contacts(
 
 
 app.command()(consent.why)
+app.command()(erasure.erase)
 app.command()(hygiene.hygiene)
 
 

@@ -22,7 +22,7 @@ from sillage.ingest.options import ImportOptions
 from sillage.ingest.pace import LARGEST
 from sillage.ingest.report import ImportReport, shown
 from sillage.ingest.rows import Judge
-from sillage.ingest.run import Progress, Run, count, job_of, note_refused, reading_of
+from sillage.ingest.run import Cancelled, Progress, Run, count, job_of, note_refused, reading_of
 from sillage.ingest.undo import undo_left
 from sillage.settings import Settings
 from sillage.store import accounts, fields, groups, imports, merging
@@ -57,7 +57,8 @@ def import_file(
     """Import a file of contacts. A report with questions means that nothing was imported: answer them by options.
 
     The same file again changes nothing; one whose import was killed is finished by importing it again.
-    Raises: BadInput with the code of what is wrong with the file; TransientError on a full disk.
+    Raises: BadInput with the code of what is wrong with the file; TransientError on a full disk; Cancelled, once
+    everything is as it was before, where `progress` raises it.
     """
     said = options or ImportOptions()
     options = with_memory(store, account_id, said)
@@ -94,7 +95,13 @@ def import_file(
             account = accounts.by_id(conn, account_id)
             started = imports.get(conn, account_id, import_id)
         found.table.path = place
-        return Run(store, settings, account, started).run(progress, found)
+        try:
+            return Run(store, settings, account, started).run(progress, found)
+        except Cancelled:
+            with store.read() as conn:
+                started = imports.get(conn, account_id, import_id)
+            undo_left(store, settings, started)
+            raise
 
 
 def resume_open_imports(store: Store, settings: Settings) -> list[ImportReport]:

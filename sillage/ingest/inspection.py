@@ -76,6 +76,14 @@ def inspect_file(path: Path, options: ImportOptions | None = None) -> Inspection
     return found.inspection if isinstance(found, Understood) else found
 
 
+def inspect_with_rows(path: Path, options: ImportOptions, *, rows: int) -> tuple[Inspection, list[list[str]]]:
+    """The same, with the cells of the first rows; none of a file that can't be imported."""
+    found = look(path, options)
+    if not isinstance(found, Understood):
+        return found, []
+    return found.inspection, found.table.sample[:rows]
+
+
 def look(path: Path, options: ImportOptions) -> Understood | Inspection:
     """Read the whole file once. An Inspection alone has an error; nothing can be imported then."""
     known = Inspection()

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import structlog
 
 from sillage.domain.ids import AccountId, GroupId, ImportId
-from sillage.errors import BadInput, TransientError
+from sillage.errors import BadInput, SillageError, TransientError
 from sillage.ingest import originals
 from sillage.ingest.batches import Batch, Sources, Stager, batches, shape_of
 from sillage.ingest.inspection import Understood, look
@@ -41,7 +41,13 @@ from sillage.store.merging import Job, Tally
 from sillage.store.staging import Shape
 
 Progress = Callable[[int, int], None]
-"""Told now and then: rows done, rows in the file. What it raises ends the import, which is then undone or resumed."""
+"""Told now and then: rows done, rows in the file. `Cancelled` out of it takes the import back; anything else ends it,
+and it is resumed at the next start."""
+
+
+class Cancelled(SillageError):
+    """Somebody stopped an import while it was at work: nothing of it stays."""
+
 
 TRIES = 5
 MAX_REFUSED_SHOWN = 10_000

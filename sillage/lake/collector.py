@@ -6,6 +6,7 @@ is down it says so and waits, and the events wait in their outboxes.
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ import structlog
 from sillage.errors import SillageError
 from sillage.lake import catalog
 from sillage.lake.drain import RECOVERABLE, Collector, Drained
+from sillage.lake.maintenance import KEPT_MIN
 from sillage.log import configure
 from sillage.settings import Settings
 from sillage.store.database import Store
@@ -32,17 +34,21 @@ LAST_DRAINS_S = 10.0
 log = structlog.get_logger()
 
 
-def collect_once(settings: Settings, store: Store) -> Drained:
-    """Drain until nothing waits, as the only collector, and leave.
+def collect_once(settings: Settings, store: Store, *, kept_min: int = KEPT_MIN) -> Drained:
+    """Drain until nothing waits, as the only collector, carry out erasures, and leave.
+
+    What an erasure replaces stays on disk for `kept_min` minutes, in which somebody may still read it.
 
     Raises: TransientError where another collector runs; one of `RECOVERABLE`.
     """
     total = Drained()
     with catalog.sole_writer(settings.lake_dir, "collector", what="writes"):
-        collector = Collector(settings, store)
+        collector = Collector(settings, store, kept_min=kept_min)
         try:
             while done := collector.drain():
                 total += done
+            while collector.erase(idle_s=math.inf):
+                pass
         finally:
             collector.close()
     return total
@@ -128,6 +134,8 @@ def _drain(collector: Collector, stop: threading.Event) -> Drained | None:
                 cleaned_files=kept.cleaned_files,
                 seconds=round(kept.seconds, 3),
             )
+        if not done.is_full and not stop.is_set():
+            collector.erase()
     except RECOVERABLE as exc:
         _wait(exc, stop)
         try:

@@ -25,6 +25,7 @@ from sillage.domain.ids import AccountId, ContactId
 from sillage.domain.judge import current_rules
 from sillage.errors import TransientError
 from sillage.lake import catalog, maintenance, schema
+from sillage.lake.erasing import Eraser
 from sillage.lake.event import Event, EventType, decode
 from sillage.lake.gate import HygieneOpen, needs_consent, pass_through
 from sillage.lake.rejudge import Rejudge
@@ -89,7 +90,9 @@ class _Batch:
 class Collector:
     """The lake's writer. Hold `catalog.sole_writer` around its life."""
 
-    def __init__(self, settings: Settings, store: Store, *, batch: int = BATCH) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, *, batch: int = BATCH, kept_min: int = maintenance.KEPT_MIN
+    ) -> None:
         self._settings = settings
         self._store = store
         self._batch = batch
@@ -98,6 +101,7 @@ class Collector:
         self._con, self._next_seq = _writer(settings)
         self._rejudge = self._watch()
         self.upkeep = maintenance.Upkeep(self._con)
+        self._eraser = Eraser(settings, store, kept_min=kept_min)
 
     def drain(self) -> Drained:
         """Carry what waits now into the lake, at most a batch from each outbox.
@@ -109,6 +113,7 @@ class Collector:
         for source in self._sources():
             done.is_full |= self._take(source, batch, done)
         batch.entries += self._rejudge.take(batch.entries)
+        self._leave_out_erased(batch)
         self._ask_consent(batch, done)
         self._note_hygiene(batch.hygiene)
         self._renew_consents(batch.entries)
@@ -119,6 +124,14 @@ class Collector:
         done.events += len(batch.entries)
         done.refused += len(batch.refused)
         return done
+
+    def erase(self, *, idle_s: float | None = None) -> int:
+        """Carry out what can be done now of the erasures that wait; how many of them came a step further.
+
+        Raises: one of `RECOVERABLE`; call `reopen()` before the next drain.
+        """
+        idle_s = self.upkeep.idle_s if idle_s is None else idle_s
+        return self._eraser.work(lambda: self._con, self.reopen, idle_s=idle_s)
 
     def reopen(self) -> None:
         """Start afresh after an error: nothing is known of what reached the lake."""
@@ -198,6 +211,19 @@ class Collector:
                     batch.hygiene.append(passed)
         batch.entries = kept
 
+    def _leave_out_erased(self, batch: _Batch) -> None:
+        """What comes late for somebody who was erased names nobody."""
+        erased = self._eraser.erased
+        erased.learn(self._store)
+        kept: list[Entry] = []
+        for entry in batch.entries:
+            passed = erased.pass_through(entry.event)
+            if passed is entry.event:
+                kept.append(entry)
+            elif passed is not None:
+                kept.append(Entry(entry.stream, entry.stream_seq, passed))
+        batch.entries = kept
+
     def _consents(
         self, events: Iterable[Event]
     ) -> tuple[dict[int, TrackingPolicy], dict[tuple[int, str, int], TrackingConsent]]:
@@ -234,9 +260,10 @@ class Collector:
         """What a person did puts the end of their consent off. Only what the lake may hold under their name counts."""
         acted: dict[tuple[AccountId, Channel, EventType], dict[ContactId, datetime]] = defaultdict(dict)
         for event in (entry.event for entry in entries):
-            if event.type in ACTS and event.contact_id and not event.is_machine and not event.is_test:
+            contact_id = event.contact_id or 0
+            if event.type in ACTS and contact_id > 0 and not event.is_machine and not event.is_test:
                 held = acted[AccountId(event.account_id), Channel(event.channel), event.type]
-                contact = ContactId(event.contact_id)
+                contact = ContactId(contact_id)
                 held[contact] = max(event.occurred_at, held.get(contact, event.occurred_at))
         for (account, channel, kind), acts in acted.items():
             with self._store.write() as conn:

@@ -48,6 +48,11 @@ class Upkeep:
         self._rows += rows
         self._last_write = time.monotonic()
 
+    @property
+    def idle_s(self) -> float:
+        """Seconds since anything was written."""
+        return time.monotonic() - self._last_write
+
     def is_due(self) -> bool:
         """Whether a short round should run now."""
         if self._commits == 0 or time.monotonic() - self._last < EVERY_S:
@@ -66,7 +71,7 @@ class Upkeep:
         return maintain(self.con, larger=quiet, expires=expires)
 
     def _is_quiet(self) -> bool:
-        return time.monotonic() - self._last_write >= QUIET_S
+        return self.idle_s >= QUIET_S
 
 
 def maintain(

@@ -105,6 +105,17 @@ class Store:
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
+    def truncate_journal(self) -> bool:
+        """Move all of SQLite's journal into its file and empty it, so that no deleted text is left there.
+
+        False where somebody reads at the moment: ask again.
+        """
+        if not self.is_sqlite:
+            return True
+        with self.turn(), self.engine.connect().execution_options(sillage_autocommit=True) as conn:
+            busy = bool(conn.exec_driver_sql("pragma wal_checkpoint(truncate)").scalar())
+        return not busy
+
     def reconnect(self) -> None:
         """Let connections that nobody uses go, where a file's locks may have been lost; new ones take locks anew."""
         if self.is_sqlite:

@@ -104,6 +104,13 @@ def put_clickers_into(
         )
 
 
+def urls_of(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> list[str]:
+    """Where the links of a campaign lead, each once."""
+    query = sa.select(links.c.url).join(campaigns, campaigns.c.id == links.c.campaign_id).distinct()
+    where = (campaigns.c.account_id == account_id, links.c.campaign_id == campaign_id)
+    return list(conn.execute(query.where(*where).order_by(links.c.url)).scalars())
+
+
 def link_rules(conn: sa.Connection, account_id: AccountId) -> list[LinkGroup]:
     """All links of an account that put people into groups."""
     rows = conn.execute(sa.select(link_groups).where(link_groups.c.account_id == account_id).order_by(link_groups.c.id))

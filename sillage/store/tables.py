@@ -414,6 +414,17 @@ segment_members = sa.Table(
     comment="Who was in a watched segment when it was last looked at: what entering and leaving are told from.",
 )
 
+segment_sizes = sa.Table(
+    "segment_sizes",
+    metadata,
+    sa.Column("segment_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("counted_at", Moment, primary_key=True),
+    _account(),
+    sa.Column("size", BigId, nullable=False),
+    sqlite_with_rowid=False,
+    comment="How many contacts a saved segment had when it was counted: its history, for a year and a bit.",
+)
+
 link_groups = sa.Table(
     "link_groups",
     metadata,
@@ -756,6 +767,32 @@ files = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
     comment="Every file with personal data, registered when it is written: erasure and retention walk it.",
+)
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("contact_id", BigId, nullable=False),
+    sa.Column("email", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("requested_at", Moment, nullable=False),
+    sa.Column("files_at", Moment),
+    sa.Column("rewritten_at", Moment),
+    sa.Column("expired_at", Moment),
+    sa.Column("done_at", Moment),
+    sa.Column("files", Json, nullable=False, server_default="{}"),
+    sa.UniqueConstraint("account_id", "contact_id"),
+    sa.Index(
+        "ix_erasures_open", "id", sqlite_where=sa.text("done_at is null"), postgresql_where=sa.text("done_at is null")
+    ),
+    sqlite_autoincrement=True,
+    comment=(
+        "Who is to be erased, from the request to the last file: `email` and `phone` stay until files were looked"
+        " through for them, `contact_id` for good, so that what comes late is told apart. `files` counts, by kind."
+    ),
 )
 
 unmatched_mail = sa.Table(

@@ -58,6 +58,12 @@ def listed(conn: sa.Connection, account_id: AccountId, *, limit: int = 200) -> l
     return [(r.received_at, r.kind, r.reason, Path(r.path)) for r in rows]
 
 
+def forget(conn: sa.Connection, account_id: AccountId, path: Path) -> None:
+    """Take a mail of an account off the list, with its file."""
+    of_account = sa.select(files.c.path).where(files.c.account_id == account_id, files.c.path == str(path))
+    conn.execute(unmatched_mail.delete().where(unmatched_mail.c.path.in_(of_account)))
+
+
 def is_full(conn: sa.Connection) -> bool:
     """Whether so many wait to be looked at that no more are taken: anybody may write to the feedback address."""
     waiting = sa.select(sa.func.count()).select_from(sa.select(unmatched_mail.c.id).limit(MAX_LISTED).subquery())

@@ -12,7 +12,9 @@ from dashboards import (
     demands,
     figures,
     hygiene_words,
+    import_columns,
     import_form,
+    import_undo,
     segment_form,
     terms,
 )
@@ -26,7 +28,8 @@ FILES = sorted((ROOT / "dashboards").rglob("*.py"))
 TABLES = (
     terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
     terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
-    import_form.COLUMN_FIELDS, consent_panel.PURPOSES, consent_panel.STATES, consent_panel.BASES,
+    import_form.MODES, import_form.WINS, import_form.CONFLICTS, import_columns.COLUMN_FIELDS, import_columns.TYPES,
+    import_undo.STAYED, terms.REFUSALS, consent_panel.PURPOSES, consent_panel.STATES, consent_panel.BASES,
     behaviour_form.KINDS, behaviour_form.DID, behaviour_form.SCOPES, sentence.FIELDS,
     sentence.DAY_OPS, sentence.DID, sentence.RECENT, sentence.CONSENT, sentence.PURPOSES, sentence.DEVICES,
     {name: name for name in PRESETS},

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from sillage.domain.consent import Channel, Purpose
 from sillage.domain.ids import AccountId, ContactId
-from sillage.store import accounts, consent, forms, suppressions
+from sillage.store import accounts, consent, erasures, forms, suppressions
 from sillage.store.tables import contacts
 from sillage.tokens import address_hash
 from tests.conftest import SECRET
@@ -137,3 +137,24 @@ def test_hygiene_counts_its_lists_and_corrects(bare: Home, browser: Browser, acc
     with bare.store.read() as conn:
         assert conn.execute(sa.select(contacts.c.email).where(contacts.c.id == who)).scalar_one() == "ada@gmail.com"
     assert "Typing errors" in browser.open(bare, "hygiene").caption[-3].value
+
+
+def test_a_person_is_erased_from_their_page_and_the_page_says_how_far(
+    bare: Home, browser: Browser, account_id: AccountId
+) -> None:
+    """The button takes the person out of the contacts at once; what is left to do is listed until it is done."""
+    who = _first(bare, account_id)
+    app = browser.open(bare, "contact", contact=str(who))
+    app.button(key="contact_erase").click().run()
+    assert not app.exception
+    with bare.store.read() as conn:
+        assert conn.execute(sa.select(contacts.c.id).where(contacts.c.id == who)).first() is None
+        (one,) = erasures.listed(conn, account_id)
+    assert (one.contact_id, one.requested_by) == (who, "page")
+    assert "files to look through, events and figures to rewrite" in _text(app)
+    with bare.store.write() as conn:
+        erasures.note_files(conn, one, {}, now=bare.settings.clock.now())
+        for step in ("rewritten_at", "expired_at", "done_at"):
+            erasures.note_step(conn, [one], step, now=bare.settings.clock.now())
+    app = browser.open(bare, "contact")
+    assert "gone everywhere" in _text(app)

@@ -10,6 +10,7 @@ import pytest
 import structlog.testing
 from typer.testing import CliRunner, Result
 
+from sillage.commands import erasure
 from sillage.commands.contacts import app
 from sillage.settings import Settings
 from sillage.store import accounts
@@ -97,7 +98,27 @@ def test_import_list_and_imports_tell_one_story(
     assert "a@x.example" in _run("list").stdout
     assert {one["state"] for one in _json("imports")} == {"sealed"}
     assert "people.csv" in _run("imports").stdout
+    assert _run("erase", "a@x.example", "--account", "shop", "--yes").exit_code == 0
+    assert _json("list")["count"] == 0
+    assert _json("import", people, "--dry-run")["kept_out"] == 1
+    assert "waits" in CliRunner().invoke(erasure.app, ["--account", "shop"]).stdout
+    (asked,) = json.loads(CliRunner().invoke(erasure.app, ["--json"]).stdout)
+    assert asked["requested_by"] == "cli"
+    assert "email" not in asked
+
+
+def test_an_import_is_undone_by_its_number(
+    people: Path, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom it made goes; a second time there is nothing to undo."""
+    with store.write() as conn:
+        accounts.create(conn, "shop", "Shop", created_at=settings.clock.now())
+    monkeypatch.setattr("sillage.log.configure", lambda _process: None)
+    for name, value in settings.environment().items():
+        if name.startswith("SILLAGE_"):
+            monkeypatch.setenv(name, value)
     with structlog.testing.capture_logs():
+        assert _json("import", people)["accepted"] == 1
         assert _json("undo", 1)["dropped"] == 1
         assert _run("undo", 1).exit_code == 1
     assert _json("list")["count"] == 0
@@ -114,7 +135,7 @@ def test_wrong_options_name_what_is_legal(people: Path) -> None:
         assert done.exit_code == 1, args
 
 
-@pytest.mark.parametrize("command", ["inspect", "import", "imports", "list", "undo"])
+@pytest.mark.parametrize("command", ["inspect", "import", "imports", "list", "undo", "erase"])
 def test_help_ends_with_an_example(command: str) -> None:
     """Each command shows how it is used."""
     assert f"Example: sillage contacts {command}" in _run(command, "--help").stdout

@@ -11,7 +11,7 @@ from pipelines.defs.segments.checks import no_segment_doubled_overnight
 from pipelines.defs.segments.sizes import Sized, doubled, history, night_before
 from pipelines.installation import Installation
 from sillage.domain.segment import parse_tree
-from sillage.store import accounts, segments
+from sillage.store import accounts, segment_sizes, segments
 from tests.world import World
 
 MORNING = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -34,6 +34,11 @@ def test_each_segment_of_each_account_is_counted(home: World, instance: dg.Dagst
     newest, before = history(instance, MEMBERS, 10)
     assert newest.sizes == {"maison": {"All": 7, "First": 1}, "other": {"All": 0}}
     assert newest.at > before.at
+    with home.store.read() as conn:
+        one = segments.by_name(conn, home.id, "First").id
+        kept = segment_sizes.history(conn, home.id, one, since=before.at - timedelta(hours=1))
+        assert [size for _, size in kept] == [1, 1]
+        assert segment_sizes.history(conn, other.id, one, since=before.at - timedelta(hours=1)) == []
     event = instance.get_latest_materialization_event(MEMBERS)
     assert event is not None
     assert event.asset_materialization is not None

@@ -9,7 +9,7 @@ from sillage.domain.ids import AccountId, ContactId
 from sillage.errors import BadInput, NotFound
 from sillage.lake.event import EventType, decode
 from sillage.settings import Settings
-from sillage.store import contacts, outbox, people
+from sillage.store import contacts, erasures, outbox, people
 from sillage.store.database import Store
 from sillage.store.tables import metadata
 from tests.world import World
@@ -58,8 +58,11 @@ def test_erase_leaves_a_hash_alone(world: World) -> None:
     """No table of ops holds the person's address or name, the hash is suppressed as erased, and an event tells it."""
     with world.store.write() as conn:
         with pytest.raises(NotFound):
-            people.erase(conn, STRANGER, ContactId(1), now=world.now)
-        people.erase(conn, world.id, ContactId(1), now=world.now)
+            erasures.request(conn, STRANGER, ContactId(1), by="test", now=world.now)
+        erasures.request(conn, world.id, ContactId(1), by="test", now=world.now)
+        (one,) = erasures.unfinished(conn, limit=10)
+        assert (one.email, erasures.listed(conn, STRANGER)) == ("c1@mail.example", [])
+        erasures.note_files(conn, one, {}, now=world.now)
     with world.store.read() as conn:
         for table in metadata.sorted_tables:
             text = str([tuple(row) for row in conn.execute(sa.select(table))])

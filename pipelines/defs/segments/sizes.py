@@ -11,7 +11,7 @@ from pipelines.ops import every_account
 from sillage.campaign import membership
 from sillage.campaign.audience import audience_of
 from sillage.settings import Settings
-from sillage.store import segments
+from sillage.store import segment_sizes, segments
 from sillage.store.database import Store
 
 NIGHT = timedelta(hours=12)
@@ -33,13 +33,17 @@ class Sized:
 
 
 def count_all(store: Store, settings: Settings) -> Sizes:
-    """How many contacts each saved segment of each account has now."""
+    """How many contacts each saved segment of each account has now; noted as its history."""
     sizes: Sizes = {}
+    now = settings.clock.now()
     with store.read() as conn:
         saved = [(account, segments.listed(conn, account.id)) for account in every_account(conn)]
     for account, listed in saved:
         with audience_of(store, account.id, settings) as audience:
-            sizes[account.slug] = {segment.name: audience.count(segment.tree) for segment in listed}
+            counted = {segment.id: audience.count(segment.tree) for segment in listed}
+        with store.write() as conn:
+            segment_sizes.note(conn, account.id, counted, now=now)
+        sizes[account.slug] = {segment.name: counted[segment.id] for segment in listed}
     return sizes
 
 
