@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.campaign.plan import plan_campaign
@@ -146,10 +146,16 @@ def progress(path: Path) -> int:
 
 
 @contextmanager
-def running(command: list[str], *, env: dict[str, str] | None = None, core: int | None = None) -> Iterator[int]:
+def running(
+    command: list[str],
+    *,
+    env: dict[str, str] | None = None,
+    core: int | None = None,
+    out: IO[bytes] | int = subprocess.DEVNULL,
+) -> Iterator[int]:
     """A process, told to leave at the end; its pid."""
     pinned = ["taskset", "-c", str(core), *command] if core is not None else command
-    process = subprocess.Popen(pinned, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(pinned, env=env, stdout=out, stderr=out)
     try:
         yield process.pid
     finally:
@@ -174,17 +180,20 @@ class Run:
 def send(mailing: Mailing, *, workers: int = 1, core: int | None = None, env: dict[str, str] | None = None) -> Run:
     """Send the campaign with `workers` processes; the rate between a tenth and nineteen twentieths of it."""
     environment = mailing.settings.environment() | (env or {})
+    log = mailing.settings.data_dir / "worker.log"
     start = progress(mailing.path)
     command = [sys.executable, "-m", "sendworker.worker"]
     with contextlib.ExitStack() as stack:
-        pids = [stack.enter_context(running(command, env=environment, core=core)) for _ in range(workers)]
+        out = stack.enter_context(log.open("wb"))
+        pids = [stack.enter_context(running(command, env=environment, core=core, out=out)) for _ in range(workers)]
         marks: list[tuple[float, int]] = []
         memory: list[float] = []
         cpu: list[float] = []
         began = time.monotonic()
         while not marks or marks[-1][1] < mailing.count:
-            if time.monotonic() - began > GIVE_UP_S:
-                raise SystemExit(f"the worker did not send: {marks[-1:]} of {mailing.count}")
+            if time.monotonic() - began > GIVE_UP_S or any(_has_ended(pid) for pid in pids):
+                said = "\n".join(log.read_text("utf-8").splitlines()[-20:])
+                raise SystemExit(f"the worker did not send: {marks[-1:]} of {mailing.count}; it said:\n{said}")
             time.sleep(POLL_S)
             marks.append((time.monotonic(), progress(mailing.path) - start))
             cpu.append(sum(_cpu_s(pid) for pid in pids))
@@ -196,6 +205,13 @@ def send(mailing: Mailing, *, workers: int = 1, core: int | None = None, env: di
     step = max(1, len(memory) // 10)
     seconds = marks[last][0] - marks[first][0]
     return Run(sent / seconds, (cpu[last] - cpu[first]) / sent * 1e6, max(memory), tuple(memory[::step]))
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
 
 
 def _cpu_s(pid: int) -> float:

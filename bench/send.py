@@ -137,25 +137,34 @@ def _storeless(found: Mailing, core: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-def runs(bed: Bed, core: int) -> dict[str, Callable[[], float]]:
-    """What is measured, in the order in which each round goes through it: messages a second each."""
+Measured = tuple[float, float | None]
+"""Messages a second, and where it is known the processor time of one in microseconds."""
+
+
+def _sent(found: Mailing, *, workers: int = 1, core: int | None = None) -> Measured:
+    run = mailing.send(found, workers=workers, core=core)
+    return run.per_second, run.cpu_us
+
+
+def runs(bed: Bed, core: int) -> dict[str, Callable[[], float | Measured]]:
+    """What is measured, in the order in which each round goes through it."""
     port, slow, count = bed.port, bed.slow_port, bed.size(UNSIGNED)
     signed = bed.size(SIGNED)
     rsa, ed25519 = Algorithm.RSA, Algorithm.ED25519
     return {
         "smtp_source": lambda: opponents.smtp_source(port, bed.message, count, 10),
-        "unsigned": lambda: mailing.send(bed.unsigned()).per_second,
+        "unsigned": lambda: _sent(bed.unsigned()),
         "nodemailer": lambda: opponents.nodemailer(port, bed.message, count // 2, 10),
         "signing_limit": lambda: opponents.signing_limit(core=core),
-        "rsa": lambda: mailing.send(bed.signed(rsa), core=core).per_second,
-        "rsa_ed25519": lambda: mailing.send(bed.signed(rsa, ed25519), core=core).per_second,
+        "rsa": lambda: _sent(bed.signed(rsa), core=core),
+        "rsa_ed25519": lambda: _sent(bed.signed(rsa, ed25519), core=core),
         "rsa_storeless": lambda: _storeless(bed.signed(rsa), core),
         "nodemailer_dkim": lambda: opponents.nodemailer(port, bed.message, max(300, signed // 8), 10, bed.key),
         "naive": lambda: opponents.naive(port, bed.key, NAIVE, 10),
-        "rsa_one_process": lambda: mailing.send(bed.signed(rsa)).per_second,
-        "rsa_two_processes": lambda: mailing.send(bed.signed(rsa), workers=2).per_second,
+        "rsa_one_process": lambda: _sent(bed.signed(rsa)),
+        "rsa_two_processes": lambda: _sent(bed.signed(rsa), workers=2),
         "delay_smtp_source": lambda: opponents.smtp_source(slow, bed.message, bed.size(DELAYED) // 4, 100),
-        "delay": lambda: mailing.send(bed.delayed()).per_second,
+        "delay": lambda: _sent(bed.delayed()),
     }
 
 
@@ -174,6 +183,7 @@ RATIOS = {
 def measure(rounds: int, scale: float, only: set[str]) -> dict[str, object]:
     """All figures: rates as medians over the rounds, ratios as medians of each round's own ratio."""
     found: dict[str, list[float]] = defaultdict(list)
+    cpu: dict[str, list[float]] = defaultdict(list)
     wanted = {name for ratio, names in RATIOS.items() if ratio in only for name in names}
     if "store_cost" in only:
         wanted |= {"rsa", "rsa_storeless", "signing_limit"}
@@ -185,7 +195,10 @@ def measure(rounds: int, scale: float, only: set[str]) -> dict[str, object]:
                 for title, run in runs(bed, core).items():
                     if only and title not in wanted:
                         continue
-                    found[title].append(run())
+                    rate, cpu_us = one if isinstance(one := run(), tuple) else (one, None)
+                    found[title].append(rate)
+                    if cpu_us is not None:
+                        cpu[title].append(cpu_us)
                     print(f"round {number + 1}: {title}: {found[title][-1]:,.0f}/s", file=sys.stderr)
         fill_us = _fill_us(bed.unsigned())
     figures: dict[str, object] = {
@@ -197,6 +210,13 @@ def measure(rounds: int, scale: float, only: set[str]) -> dict[str, object]:
         pairs = zip(found["rsa"], found["rsa_storeless"], strict=True)
         figures["store_cost"] = round(statistics.median(1 - ours / bare for ours, bare in pairs), 3)
         figures["shares_of_signed"] = _shares(found, fill_us)
+    # Processor time is what other work on the machine changes least: the same ratios by it, beside those by the clock.
+    figures |= {
+        f"{ratio}_by_cpu": round(statistics.median(b / a for a, b in zip(cpu[ours], cpu[theirs], strict=True)), 3)
+        for ratio, (ours, theirs) in RATIOS.items()
+        if cpu[ours] and theirs == "signing_limit" and cpu[theirs]
+    }
+    figures["cpu_us"] = {title: round(statistics.median(us)) for title, us in cpu.items() if us}
     figures["per_second"] = {title: round(statistics.median(rates)) for title, rates in found.items() if rates}
     return figures
 
@@ -284,6 +304,8 @@ def main() -> None:
         value = figures.get(name)
         if isinstance(value, float):
             print(_verdict(name, value))
+    for title in ("shares_of_signed", "cpu_us"):
+        print(f"{title}: {figures.get(title)}")
     record("send", **figures)
 
 

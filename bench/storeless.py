@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import replace
 
 import uvloop
 
@@ -34,7 +33,7 @@ def _jobs(store: Store, mailroom: Mailroom, settings: Settings, count: int) -> l
         rows = deliveries.claim_due(
             conn, campaign.id, provider="other", worker_id=mailroom.worker_id, now=now, limit=count
         )
-        mailroom._compile(conn, campaign, rows[0].variant_id)  # noqa: SLF001
+        mailroom._is_ready(conn, campaign)  # noqa: SLF001
         conn.rollback()
     return [Job(row, campaign, account, 0.0) for row in rows]
 
@@ -46,7 +45,8 @@ async def run(count: int) -> float:
     mailroom = Mailroom(store, settings, "bench")
     mailroom.lease_ends = time.monotonic() + 3600
     jobs = _jobs(store, mailroom, settings, count)
-    rate = rates.load(store, channel="email").default
+    with store.read() as conn:
+        rate = rates.load(conn, channel="email")[rates.EVERYBODY]
     done: list[float] = []
 
     def settle(_outcome: Outcome) -> None:
@@ -56,7 +56,8 @@ async def run(count: int) -> float:
     at = 0
     while len(done) < count:
         if (room := lane.room) >= 1 and at < count:
-            lane.put([replace(job, claimed_at=time.monotonic()) for job in jobs[at : at + room]])
+            now = time.monotonic()
+            lane.put([Job(job.claimed, job.campaign, job.account, now) for job in jobs[at : at + room]])
             at += room
         await asyncio.sleep(0.005)
     await lane.stop(1.0)

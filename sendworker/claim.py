@@ -148,10 +148,10 @@ class Chooser:
         if not rows:
             self._waiting.pop(campaign.id, None)
         limits.take(campaign.id, len(rows))
-        slots = limits.slots(campaign.id)
+        hold = Hold(limits.slots(campaign.id), quota.day_of(now) if campaign.kind is MessageKind.MARKETING else None)
         for row in rows:
             claims.rows.append((row, campaign))
-            claims.holds[row.campaign_id, row.contact_id] = Hold(slots)
+            claims.holds[row.campaign_id, row.contact_id] = hold
         return len(rows)
 
     def _slots(self, conn: sa.Connection, campaign: Campaign, now: datetime) -> dict[Slot, int]:
@@ -201,14 +201,11 @@ class Chooser:
                     conn, account_id, contacts, cap=account.frequency_cap, days=account.frequency_days, day=day
                 )
                 frequency.uncount(conn, [(contact, day) for contact in over])
-            for contact, (row, campaign) in people.items():
-                key = (row.campaign_id, contact)
-                if contact in over:
-                    too_often.add(key)
-                    claims.too_often.append((row, campaign))
-                    del claims.holds[key]
-                else:
-                    claims.holds[key] = Hold(claims.holds[key].slots, day)
+            for contact in over:
+                row, campaign = people[contact]
+                too_often.add((row.campaign_id, contact))
+                claims.too_often.append((row, campaign))
+                del claims.holds[row.campaign_id, contact]
         if too_often:
             claims.rows = [(r, c) for r, c in claims.rows if (r.campaign_id, r.contact_id) not in too_often]
 

@@ -6,9 +6,9 @@ import random
 import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -45,8 +45,7 @@ A_GAP = timedelta(hours=1)
 _WALL = Clock()
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, gc=False):
     """A claimed row with its campaign and account, ready to be decided upon."""
 
     claimed: Claimed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from wsgiref.simple_server import WSGIServer
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from sillage.domain.delivery import DeliveryState
 from sillage.domain.pace import Rate
 from sillage.lake.event import EventType
 from sillage.store.deliveries import Outcome
@@ -45,6 +47,8 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         self._server: WSGIServer | None = None
+        self._heard: dict[tuple[str, DeliveryState, str | None], int] = defaultdict(int)
+        """Since the last window: a labelled counter costs more than the rest of an outcome's way."""
 
     def serve(self, host: str, port: int) -> None:
         """Answer scrapes from now on, in a thread of its own; port 0: don't."""
@@ -71,13 +75,17 @@ class Metrics:
         """Count an outcome; what came back unsent is none."""
         if not outcome.events:
             return
-        self._outcomes.labels(provider, outcome.state.value).inc()
         event = outcome.events[0]
-        if event.type is EventType.DEFERRED:
-            self._deferrals.labels(provider, event.reason or "unknown").inc()
+        reason = event.reason or "unknown" if event.type is EventType.DEFERRED else None
+        self._heard[provider, outcome.state, reason] += 1
 
     def window(self, seconds: float, held: int) -> None:
-        """Note a transaction, and how many rows are held after it."""
+        """Note a transaction, how many rows are held after it, and what was counted since the last."""
+        for (provider, state, reason), count in self._heard.items():
+            self._outcomes.labels(provider, state.value).inc(count)
+            if reason is not None:
+                self._deferrals.labels(provider, reason).inc(count)
+        self._heard.clear()
         self._window.observe(seconds)
         self._held.set(held)
 

@@ -111,7 +111,7 @@ def decode(body: bytes) -> Event:
 def event_id(*parts: object) -> uuid.UUID:
     """The id of the event that these facts name: the same facts, the same event."""
     text = "\x1f".join(map(str, parts))
-    return uuid.UUID(bytes=hashlib.blake2b(text.encode(), digest_size=16).digest())
+    return uuid.UUID(int=int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big"))
 
 
 def numbered_ids(stream: str) -> Callable[[int], str]:

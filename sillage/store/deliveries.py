@@ -6,10 +6,10 @@ The hot statements are plain SQL, once per engine: a window of 200 costs some 9 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -28,8 +28,8 @@ class FencedError(SillageError):
     """Somebody else took this worker's rows: it was taken for dead, and must not write or send any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+# Structs, not dataclasses: one of each is made for each message, in a tenth of the time.
+class Claimed(msgspec.Struct, frozen=True, gc=False):
     """A row that this worker now holds, with all that is needed to decide and to fill."""
 
     account_id: AccountId
@@ -53,8 +53,7 @@ class Claimed:
     """When it was due, in microseconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of a claimed row, with the events to tell it."""
 
     campaign_id: CampaignId

@@ -21,6 +21,14 @@ class Slot(NamedTuple):
     ends_at: datetime
 
 
+# Put together once: each window asks.
+_ADD = (
+    quotas.update()
+    .where(quotas.c.key == sa.bindparam("of"), quotas.c.slot == sa.bindparam("at"))
+    .values(used=quotas.c.used + sa.bindparam("more"))
+)
+
+
 def used(conn: sa.Connection, slots: Collection[Slot]) -> dict[Slot, int]:
     """How much of each is used; each is locked until the end of the transaction, in one order, so that no two wait
     for each other.
@@ -36,14 +44,9 @@ def used(conn: sa.Connection, slots: Collection[Slot]) -> dict[Slot, int]:
 
 def add(conn: sa.Connection, counts: Iterable[tuple[Slot, int]]) -> None:
     """Use some more of slots, or less: what was claimed and did not leave is given back."""
-    statement = (
-        quotas.update()
-        .where(quotas.c.key == sa.bindparam("of"), quotas.c.slot == sa.bindparam("at"))
-        .values(used=quotas.c.used + sa.bindparam("more"))
-    )
     rows = [{"of": slot.key, "at": slot.slot, "more": count} for slot, count in sorted(counts) if count]
     if rows:
-        conn.execute(statement, rows)
+        conn.execute(_ADD, rows)
 
 
 def forget(conn: sa.Connection, *, before: datetime) -> None:
