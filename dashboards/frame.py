@@ -27,8 +27,10 @@ def sidebar(words: Words, found: SignedIn) -> None:
     _language(words, found)
     links = [("/me", words.t("Password")), ("/sign-out", words.t("Sign out"))]
     # Links of markdown would open another window; these are pages outside Streamlit.
-    ways = " · ".join(f'<a href="{href}" target="_self">{escape(label)}</a>' for href, label in links)
-    st.html(f'<p class="who">{escape(found.user.name)}<br>{ways}</p>')
+    ways = " · ".join(
+        f'<a href="{href}" target="_self" style="color:inherit">{escape(label)}</a>' for href, label in links
+    )
+    st.html(f'<p style="font-size:0.875rem">{escape(found.user.name)}<br>{ways}</p>')
 
 
 def watch(words: Words) -> None:

@@ -43,7 +43,7 @@ pages = {
 }
 is_dark = st.context.theme.type == "dark"
 st.logo(ASSETS / ("logo-dark.svg" if is_dark else "logo.svg"), size="large", icon_image=ASSETS / "icon.svg")
-page = st.navigation(pages, position="sidebar" if found else "hidden")
+page = st.navigation(pages, position="sidebar" if found else "hidden", expanded=True)
 if found is None:
     signed_out(words)
     st.stop()

@@ -166,7 +166,7 @@ def signed_out(words: Words) -> None:
     """What a page says whose session has ended, or that nobody signed in for."""
     st.warning(words.t("You are signed out."), icon=":material/lock:")
     # A link of markdown would open another window.
-    st.html(f'<a href="/sign-in" target="_self">{words.t("Sign in")}</a>')
+    st.html(f'<a href="/sign-in" target="_self" style="color:inherit">{words.t("Sign in")}</a>')
 
 
 def live(draw: Callable[[Desk], None], desk: Desk, *, every: float | None = 1.0) -> None:

@@ -79,7 +79,7 @@ def addresses(home: Home) -> dict[str, str]:
 def still(page: Page) -> None:
     """Wait until nothing is drawn any more, as far as one can tell."""
     page.wait_for_selector('[data-testid="stMain"] h1, main h1, main h2', timeout=60_000)
-    for _ in range(40):
+    for _ in range(120):
         page.wait_for_timeout(250)
         busy = page.locator('[data-testid="stSkeleton"], [data-testid="stStatusWidget"]').count()
         if not busy:
