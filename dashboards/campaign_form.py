@@ -40,9 +40,8 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
     preheader = st.text_input(
         words.t("Preheader"), key=f"preheader_{name}", help=words.t("What the inbox shows behind the subject.")
     )
-    language = st.segmented_control(
-        words.t("Written in"), [MJML, HTML], default=MJML, required=True, key=f"language_{name}"
-    )
+    st.session_state.setdefault(f"language_{name}", MJML)
+    language = st.segmented_control(words.t("Written in"), [MJML, HTML], required=True, key=f"language_{name}")
     upload = st.file_uploader(
         words.t("Take it from a file"), type=["mjml", "html", "htm"], key=f"upload_{name}", max_upload_size=1
     )
@@ -52,7 +51,16 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
         st.session_state[held] = text_of(upload.getvalue(), upload.name)
     st.session_state.setdefault(held, STARTER)
     source = st.text_area(words.t("Content"), key=held, height=320)
-    return {"name": name, "subject": subject, "preheader": preheader, language.lower(): source}
+    shown = [{"path": f.name, "cid": f.cid, "content": f.content} for f in st.session_state.get(f"files_{name}", ())]
+    if shown:
+        st.caption(
+            words.n(
+                "%(count)s picture of the template goes with it.",
+                "%(count)s pictures of the template go with it.",
+                len(shown),
+            )
+        )
+    return {"name": name, "subject": subject, "preheader": preheader, language.lower(): source, "files": shown}
 
 
 def text_of(raw: bytes, name: str) -> str:

@@ -19,9 +19,11 @@ import structlog
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
+from dashboards.front.cookies import Cookies
 from dashboards.words import Words, plain
+from sillage.access import Door, SignedIn
 from sillage.domain.ids import AccountId
-from sillage.errors import BadInput, NotFound, SillageError, TransientError
+from sillage.errors import NotFound, SillageError, TransientError
 from sillage.i18n import language_of
 from sillage.lake.reader import Reader
 from sillage.settings import Settings
@@ -29,6 +31,7 @@ from sillage.store import accounts
 from sillage.store.accounts import Account
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
+from sillage.store.users import Membership
 
 ASSETS = Path(__file__).parent / "assets"
 PAGES = Path(__file__).parent / "app_pages"
@@ -45,6 +48,8 @@ class Desk:
     reader: Reader
     account: Account
     words: Words
+    member: Membership | None = None
+    """Who looks, as what they are in this account; None where a program looks."""
 
     @property
     def account_id(self) -> AccountId:
@@ -74,9 +79,9 @@ def _open(settings: Settings) -> tuple[Store, Reader]:
 
 
 def language() -> str:
-    """The reader's language: of the address, else as chosen before, else the account's, else English."""
-    chosen = st.query_params.get("lang") or st.session_state.get("language")
-    return language_of(chosen) if chosen else str(st.session_state.get("account_language", "en"))
+    """The reader's language: of the address (a link may say one), else the user's own."""
+    asked = st.query_params.get("lang")
+    return language_of(asked) if asked else str(st.session_state.get("language", "en"))
 
 
 def installation() -> tuple[Settings, Store, Reader]:
@@ -85,67 +90,83 @@ def installation() -> tuple[Settings, Store, Reader]:
     return settings, *_open(settings)
 
 
-def chosen_account(store: Store) -> Account | None:
-    """The account of the address, or the one looked at before, or the only one; None where there is none yet.
+def door(settings: Settings, store: Store) -> Door:
+    """The door that this installation's users came in by."""
+    return Door(store, settings.secret.get_secret_value())
 
-    Raises: NotFound; BadInput where there are several and none is named.
+
+def signed_in() -> SignedIn | None:
+    """Who looks, by the cookie of the browser: asked anew each time, so that a session that ended shows nothing more.
+
+    A widget's callback runs before this is asked: it may change what the page holds, never what ops holds.
+    """
+    settings, store, _ = installation()
+    found = door(settings, store).who(Cookies(settings).token(st.context.cookies))
+    if found is not None:
+        st.session_state["language"] = found.user.language
+    return found
+
+
+def chosen(found: SignedIn) -> Account | None:
+    """The account that is looked at: the one of the address, else the last one, else the first; None: they have none.
+
+    Only accounts that the user is a member of are there at all.
+
+    Raises: NotFound.
     """
     slug = st.query_params.get("account") or st.session_state.get("account")
-    with store.read() as conn:
-        if slug:
-            return accounts.by_slug(conn, slug)
-        try:
-            return accounts.only_account(conn)
-        except BadInput as exc:
-            if exc.code == "no_account":
-                return None
-            raise
+    known = [m.slug for m in found.memberships]
+    if not known:
+        return None
+    if slug and slug not in known:
+        st.session_state.pop("account", None)
+        raise NotFound(f"no account {slug!r}")
+    with installation()[1].read() as conn:
+        account = accounts.by_slug(conn, slug or known[0])
+    st.session_state["account"] = account.slug
+    return account
 
 
-def remember(account: Account | None) -> None:
-    """Keep language and account in the session and in the address: going to another page empties the address."""
-    if account is not None:
-        st.session_state["account_language"] = language_of(account.locale)
-        st.session_state["account"] = account.slug
-    if "lang" in st.query_params:
-        st.session_state["language"] = language_of(st.query_params["lang"])
-
-
-def greet() -> Words:
-    """The reader's words before any page is drawn; what is wrong here is said by the page."""
+def greet() -> tuple[Words, SignedIn | None]:
+    """The reader's words, and who they are, before any page is drawn; what is wrong is said by the page."""
+    found = None
     with suppress(SillageError):
-        remember(chosen_account(installation()[1]))
-    return Words(language())
+        found = signed_in()
+    return Words(language()), found
 
 
 def show(draw: Callable[[Desk], None]) -> None:
-    """Draw a page, whatever happens: no trace ever reaches it."""
+    """Draw a page for who is signed in, whatever happens: no trace ever reaches it."""
     with boundary(Words(language())):
         settings, store, reader = installation()
+        found = signed_in()
+        words = Words(language())
+        if found is None:
+            signed_out(words)
+            return
         try:
-            account = chosen_account(store)
-        except (BadInput, NotFound) as exc:
-            say(exc, Words(language()))
-            _ask_for_account(Words(language()))
+            account = chosen(found)
+        except NotFound as exc:
+            say(exc, words)
+            for held in found.memberships:
+                link(held.account_name, "home", icon=":material/home:", params={"account": held.slug})
             return
-        remember(account)
-        words = Words(language(), account.timezone if account else "UTC")
-        st.html(ASSETS / "figures.css")
         if account is None:
-            st.header(words.t("There is no account yet"))
-            st.write(words.t("An account holds contacts, campaigns and their figures. Make the first one."))
-            link(words.t("Make an account"), "account", icon=":material/add:")
+            st.header(words.t("You are in no account"))
+            st.write(words.t("Ask the owner of an account to invite you: Settings, Members."))
             return
+        words = Words(language(), account.timezone)
+        st.html(ASSETS / "figures.css")
+        (membership,) = [m for m in found.memberships if m.account_id == account.id]
         with boundary(words):
-            draw(Desk(settings, store, reader, account, words))
+            draw(Desk(settings, store, reader, account, words, membership))
 
 
-def _ask_for_account(words: Words) -> None:
-    """Accounts are not listed to people who may be of one alone: they know its name."""
-    name = st.text_input(words.t("Name of your account"))
-    if name:
-        st.session_state["account"] = st.query_params["account"] = name.strip()
-        st.rerun()
+def signed_out(words: Words) -> None:
+    """What a page says whose session has ended, or that nobody signed in for."""
+    st.warning(words.t("You are signed out."), icon=":material/lock:")
+    # A link of markdown would open another window.
+    st.html(f'<a href="/sign-in" target="_self" style="color:inherit">{words.t("Sign in")}</a>')
 
 
 def live(draw: Callable[[Desk], None], desk: Desk, *, every: float | None = 1.0) -> None:
@@ -153,6 +174,9 @@ def live(draw: Callable[[Desk], None], desk: Desk, *, every: float | None = 1.0)
 
     def guarded() -> None:
         with boundary(desk.words):
+            if (found := signed_in()) is None or desk.account_id not in {m.account_id for m in found.memberships}:
+                signed_out(desk.words)
+                return
             draw(desk)
 
     of = draw.func if isinstance(draw, partial) else draw

@@ -34,7 +34,7 @@ def screens(settings: Settings) -> list[Process]:
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "pipelines" / "dagster.yaml", settings.dagster_home / "dagster.yaml")
     streamlit = (
-        sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "main.py"),
+        sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "app.py"),
         "--server.address", settings.host, "--server.port", str(settings.dashboards_port),
         "--server.headless", "true", "--browser.gatherUsageStats", "false",
     )  # fmt: skip

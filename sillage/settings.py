@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     inbound_port: int = 8425
     postoffice_port: int = 8426
     dashboards_port: int = 8501
+    dashboards_url: str = Field(default="", description="public address of the pages; https makes their cookies Secure")
+    help_hours: str = Field(default="", description="shown in the pages' help block: when somebody answers")
+    help_phone: str = ""
+    help_email: str = ""
+    help_link: str = Field(default="", description="http(s) address of your own help")
     dagster_port: int = 3333
     trusted_proxies: tuple[str, ...] = ()
     transport: Transport = Transport.POSTOFFICE
@@ -113,6 +118,10 @@ class Settings(BaseSettings):
         if self.salesforce_url and not self.salesforce_url.startswith("https://"):
             msg = "salesforce_url must be an https address: the client secret goes there"
             raise ValueError(msg)
+        for name in ("dashboards_url", "help_link"):
+            if getattr(self, name) and not getattr(self, name).startswith(("https://", "http://")):
+                msg = f"{name} must start with https:// (or http://)"
+                raise ValueError(msg)
         if self.transport is not Transport.POSTOFFICE:
             self._refuse_unsafe_sending()
         return self
@@ -159,6 +168,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address that links in mails start with, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.web_port}").rstrip("/")
+
+    @property
+    def pages_url(self) -> str:
+        """The address of the pages, without a slash at its end."""
+        return (self.dashboards_url or f"http://{self.host}:{self.dashboards_port}").rstrip("/")
 
     @property
     def own_bounce_rules(self) -> Path | None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import alert_targets, figures, queries
-from dashboards.shell import Desk, boundary, chosen_account, greet, installation, show
+from dashboards.shell import Desk, boundary, show
 from dashboards.words import NOTHING, plain
 from sillage.domain.contact import EmailAddress
-from sillage.errors import BadInput, NotFound
+from sillage.errors import BadInput
 from sillage.store import accounts, campaigns
-
-ZONES = ("Europe/Paris", "Europe/Brussels", "Europe/Zurich", "Europe/London", "America/Montreal", "UTC")
 
 
 def account_page(desk: Desk) -> None:
@@ -70,39 +68,4 @@ def _add_sender(desk: Desk) -> None:
             st.rerun()
 
 
-def first_account() -> None:
-    """The form of an installation that has no account yet."""
-    words = greet()
-    settings, store, _ = installation()
-    st.title(words.t("Make an account"))
-    with st.form("account"), boundary(words):
-        name = st.text_input(words.t("Name"), key="account_name")
-        slug = st.text_input(words.t("Short name, for addresses"), key="account_slug", placeholder="maison-sillage")
-        legal_name = st.text_input(words.t("Legal name"), key="account_legal_name")
-        postal_address = st.text_input(words.t("Postal address"), key="account_postal_address")
-        locale = st.selectbox(words.t("Language of its mails"), ["fr", "en"], key="account_locale")
-        timezone = st.selectbox(words.t("Time zone"), ZONES, key="account_timezone")
-        if st.form_submit_button(words.t("Make the account"), type="primary"):
-            if not name.strip() or not slug.strip():
-                raise BadInput(words.t("Name and short name are needed."), code="no_name", field="name")
-            with store.write() as conn:
-                accounts.create(
-                    conn, slug.strip(), name.strip(), created_at=settings.clock.now(), legal_name=legal_name.strip(),
-                    postal_address=postal_address.strip(), locale=locale, timezone=timezone,
-                )  # fmt: skip
-            st.rerun()
-
-
-def _is_new() -> bool:
-    """Whether there is no account at all; which of several is meant is asked by `show`."""
-    try:
-        return chosen_account(installation()[1]) is None
-    except (BadInput, NotFound):
-        return False
-
-
-with boundary(greet()):
-    if _is_new():
-        first_account()
-    else:
-        show(account_page)
+show(account_page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import alarms, contact_queries, figures, health, progress, queries, terms
+from dashboards import alarms, contact_queries, figures, guide, health, progress, queries, terms
 from dashboards.shell import Desk, as_of, link, live, show, slot
 from dashboards.words import plain
 from sillage.domain.campaign import CampaignState
@@ -14,6 +14,7 @@ def home(desk: Desk) -> None:
     """Four blocks; the first three are alive."""
     words = desk.words
     st.title(desk.account.name)
+    guide.draw(desk)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(words.t("Runs now"))

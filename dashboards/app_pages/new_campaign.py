@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboards import campaign_form, queries, terms
+from dashboards import campaign_form, queries, template_parts, terms
 from dashboards.shell import Desk, go, link, show
 from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
@@ -24,8 +24,10 @@ def new_campaign(desk: Desk) -> None:
     if not senders or not sizes:
         _missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
         return
+    template_parts.begin_with(desk)
     left, right = st.columns([3, 2], gap="large")
     with left:
+        link(words.t("Begin with a template"), "templates", icon=":material/dashboard_customize:")
         name = st.text_input(words.t("Name"), key="name", help=words.t("Only you see it."))
         kind = st.segmented_control(
             words.t("Kind of message"), list(MessageKind), default=MessageKind.MARKETING, required=True, key="kind",
@@ -40,6 +42,8 @@ def new_campaign(desk: Desk) -> None:
         spam_panel(desk, kind, sender, parts)
     with right:
         names = [size[0] for size in sizes]
+        if (asked := st.query_params.get("segment")) in names:
+            st.session_state.setdefault("include", [asked])
         include = st.multiselect(words.t("To the segments"), names, key="include")
         exclude = st.multiselect(words.t("But not to"), [n for n in names if n not in include], key="exclude")
         count = _audience(desk, tuple(include), tuple(exclude), kind)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from dashboards import figures, overlap, queries, segment_form, segment_life
-from dashboards.shell import Desk, show
+from dashboards.shell import Desk, link, show
 from dashboards.words import Words, plain
 from sillage.domain.segment import parse_tree
 from sillage.domain.segment_presets import PRESETS
@@ -18,11 +21,13 @@ def segments_page(desk: Desk) -> None:
     words = desk.words
     st.title(words.t("Segments"))
     sizes = queries.segment_sizes(desk)
+    if asked := st.query_params.get("segment"):
+        _one(desk, asked, sizes)
     if sizes:
         figures.table(
             [words.t(h) for h in ("Segment", "Who is in it", "Contacts")],
             [
-                [plain(name), plain(segment_form.in_words(words, tree)), words.number(size)]
+                [_linked(name), plain(segment_form.in_words(words, tree)), words.number(size)]
                 for name, tree, size in sizes
             ],
             left=2,
@@ -52,6 +57,27 @@ def segments_page(desk: Desk) -> None:
         label = words.t("Replace this segment") if name.strip() in held else words.t("Save the segment")
         if st.button(label, type="primary", key="segment_save"):
             _save(desk, name.strip(), tree)
+
+
+def _linked(name: str) -> str:
+    """A segment's name with the address that opens it."""
+    return f"[{plain(name)}](segments?{urlencode({'segment': name})})"
+
+
+def _one(desk: Desk, name: str, sizes: list[tuple[str, Any, int | None]]) -> None:
+    """The segment of the address.
+
+    Raises: NotFound.
+    """
+    words = desk.words
+    with desk.store.read() as conn:
+        segments.by_name(conn, desk.account_id, name)
+    (tree, size), *_ = [(tree, size) for held, tree, size in sizes if held == name]
+    with st.container(border=True):
+        st.subheader(plain(name))
+        st.caption(plain(segment_form.in_words(words, tree)))
+        st.metric(words.t("Contacts in it, as of now"), words.number(size))
+        link(words.t("Write to them"), "new_campaign", icon=":material/edit_square:", params={"segment": name})
 
 
 def _presets(words: Words) -> None:

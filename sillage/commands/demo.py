@@ -15,6 +15,7 @@ import typer
 
 from sillage import processes
 from sillage.clock import Clock
+from sillage.commands.up import say_first_link
 from sillage.demo import once as to_the_end
 from sillage.demo import scene
 from sillage.demo.people import CALM, Mishaps, make_people, people_of_file
@@ -139,6 +140,7 @@ def _set_up(settings: Settings, cast: to_the_end.Cast) -> None:
     planned = scene.plan(store, settings, stage)
     build_marts(settings)
     typer.echo(f"A campaign to {planned.audience:,} people is under way.")
-    typer.echo(f"Pages:   http://{settings.host}:{settings.dashboards_port}")
+    say_first_link(settings, store)
+    typer.echo(f"Pages:   {settings.pages_url}")
     typer.echo(f"Dagster: http://{settings.host}:{settings.dagster_port}")
     typer.echo("Ctrl-C stops it.")

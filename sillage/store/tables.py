@@ -12,6 +12,7 @@ from sillage.domain.campaign import CampaignState, MessageKind, Priority, Source
 from sillage.domain.consent import Channel, Purpose
 from sillage.domain.delivery import DeliveryState, InDoubtPolicy
 from sillage.domain.field import FieldType
+from sillage.domain.sign_in import LinkPurpose, Role
 from sillage.store.columns import BigId, Json, Moment, one_of
 
 metadata = sa.MetaData(
@@ -885,4 +886,98 @@ alert_notices = sa.Table(
     sa.CheckConstraint("target in ('email', 'webhook')", name="target_known"),
     sa.CheckConstraint("state in ('due', 'sent', 'failed')", name="state_known"),
     comment="What is to be told: one row per change of an alert and target, so that it can't be told twice.",
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("email", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("password_at", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.CheckConstraint("language in ('fr', 'en')", name="language_known"),
+    comment="Who may sign in. A user is of the installation; what they may see is said by memberships.",
+)
+
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("user_id", BigId, sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Index("ix_memberships_user", "user_id"),
+    one_of("role", Role),
+    comment="Which accounts a user works in, and as what.",
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("user_id", BigId, sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Index("ix_sessions_user", "user_id"),
+    comment="Browsers that are signed in. Only the hash of their cookie is kept; wall time, whatever the clock says.",
+)
+
+one_time_links = sa.Table(
+    "one_time_links",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("account_id", BigId, sa.ForeignKey("accounts.id")),
+    sa.Column("user_id", BigId, sa.ForeignKey("users.id")),
+    sa.Column("email", sa.Text, nullable=False, server_default=""),
+    sa.Column("role", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("used_at", Moment),
+    sa.Index("ix_one_time_links_account", "account_id"),
+    one_of("purpose", LinkPurpose),
+    comment="Links that set up, invite or give a new password, once. Only their hash is kept.",
+)
+
+sign_in_tries = sa.Table(
+    "sign_in_tries",
+    metadata,
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("last_at", Moment, nullable=False),
+    comment="Vain tries to sign in, by keyed hash of the address typed and of the network it came from.",
+)
+
+templates = sa.Table(
+    "templates",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("preheader", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("account_id", "name"),
+    one_of("kind", SourceKind),
+    comment="Templates of an account's own: saved from a campaign, or taken in from a file.",
+)
+
+template_files = sa.Table(
+    "template_files",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("template_id", BigId, sa.ForeignKey("templates.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("cid", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Index("ix_template_files_template", "template_id"),
+    comment="Pictures that a template shows.",
 )

@@ -11,11 +11,14 @@ from dashboards import (
     deliverability_parts,
     demands,
     figures,
+    frame,
+    guide,
     hygiene_words,
     import_columns,
     import_form,
     import_undo,
     segment_form,
+    template_parts,
     terms,
 )
 from sillage.alarm import words as alarm_words
@@ -47,6 +50,9 @@ def every_message() -> set[tuple[str, str | None]]:
     found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
     found |= {(advice, None) for advice in spam.advices()}
     found |= {(demand.text, None) for demand in demands.demands()}
+    found |= {(text, None) for step in guide.steps(guide.Facts(*[False] * 6)) for text in (step.text, step.why)}
+    for table in (frame.ROLES, template_parts.CATEGORIES, template_parts.NAMES):
+        found |= {(text, None) for text in table.values()}
     found |= {(text, None) for text in ("Account", "Campaign", "Provider", "Value", "Usual", "Critical from")}
     for path in FILES:
         found |= set(_in_code(ast.parse(path.read_text("utf-8"))))

@@ -13,21 +13,26 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from sillage.access import Door
 from sillage.campaign.create import CampaignSpec, SenderSpec, VariantSpec, create_campaign
+from sillage.clock import Clock
 from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.domain.segment import parse_tree
+from sillage.domain.sign_in import Role
 from sillage.lake.build import build_marts
 from sillage.lake.collector import collect_once
 from sillage.lake.event import Event, EventType, event_id
 from sillage.settings import ROOT, Settings
-from sillage.store import accounts, campaigns, outbox, segments
+from sillage.store import accounts, campaigns, outbox, segments, users
 from sillage.store.accounts import Account
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
+from sillage.store.tables import accounts as accounts_table
 from sillage.store.tables import campaigns as campaigns_table
 from sillage.store.tables import consents, contacts, deliveries, group_members, groups, tallies
 
@@ -99,6 +104,23 @@ class Home:
                 ])  # fmt: skip
             segments.save(conn, account.id, "Readers", parse_tree({"kind": "group", "name": "Readers"}), now=now)
         return account
+
+    def sign_in(self, slug: str | None = None, role: Role = Role.OWNER) -> str:
+        """The cookie of somebody who works in an account: a user, a membership and a session as the door makes them.
+
+        Without a slug, or with one that nobody has, they own the first account; where there is none, they are in none.
+        """
+        now = Clock().now()
+        with self.store.write() as conn:
+            known = conn.execute(sa.select(accounts_table.c.slug).order_by(accounts_table.c.id)).scalars().all()
+            held = slug if slug in known else next(iter(known), None)
+            email = f"{role}@{held or 'nowhere'}.example"
+            user = users.by_email(conn, email) or users.add(
+                conn, email=email, name="Ada", language="en", password_hash="none", now=now
+            )
+            if held is not None:
+                users.join(conn, accounts.by_slug(conn, held).id, user.id, role, now=now)
+            return Door(self.store, SECRET).open(conn, user.id)
 
     def campaign(self, account: Account, name: str, told: Told, *, left: datetime, closed: bool = True) -> CampaignId:
         """A campaign with everything that was told of it in its events, and the same balance in ops."""
@@ -225,10 +247,15 @@ class Browser:
     monkeypatch: pytest.MonkeyPatch
 
     def open(self, home: Home, page: str, **query: str) -> AppTest:
-        """A page as it is drawn first."""
+        """A page as it is drawn first, for the owner of the account of the address (or of the only one)."""
         for name, value in home.environment.items():
             self.monkeypatch.setenv(name, value)
+        self.sign_in(home.sign_in(query.get("account")))
         app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
         for name, value in {"lang": "en", **query}.items():
             app.query_params[name] = value
         return app.run()
+
+    def sign_in(self, token: str) -> None:
+        """From now on the browser's cookie says this; a page alone has no browser that could."""
+        self.monkeypatch.setattr(type(st.context), "cookies", {"sillage": token})

@@ -39,7 +39,7 @@ def address(world: Home) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "main.py"),
+        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "app.py"),
          "--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"],
         env={**os.environ, **world.environment}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -58,6 +58,13 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
         yield browser
         browser.close()
+
+
+def _open(world: Home, chromium: Browser, slug: str) -> Page:
+    """A window of somebody who is signed in."""
+    page = chromium.new_page()
+    page.context.add_cookies([{"name": "sillage", "value": world.sign_in(slug), "domain": "127.0.0.1", "path": "/"}])
+    return page
 
 
 def _wait_for(url: str) -> None:
@@ -86,7 +93,7 @@ def test_home_and_report_show_the_same_figures_and_load_nothing_from_outside(
     world: Home, address: str, chromium: Browser
 ) -> None:
     """Home leads to the report, both have the same click rate, and no request leaves this machine."""
-    page = chromium.new_page()
+    page = _open(world, chromium, "maison")
     outside: list[str] = []
     page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else outside.append(r.url))
     page.goto(f"{address}/?account=maison&lang=en")
@@ -100,21 +107,24 @@ def test_home_and_report_show_the_same_figures_and_load_nothing_from_outside(
     page.close()
 
 
-def test_the_language_is_switched_and_stays_in_the_address(address: str, chromium: Browser) -> None:
-    """A click on the other language changes words and figures, and the address can be passed on."""
-    page = chromium.new_page()
-    page.goto(f"{address}/campaigns?account=maison&lang=en")
+def test_the_language_is_switched_and_stays_the_users(world: Home, address: str, chromium: Browser) -> None:
+    """A click on the other language changes words and figures, also of the next page that this user opens."""
+    page = _open(world, chromium, "maison")
+    page.goto(f"{address}/campaigns")
     expect(page.get_by_role("heading", name="Campaigns", exact=True)).to_be_visible(timeout=READY_S)
     page.get_by_role("radio", name="Français").click()
     expect(page.get_by_role("heading", name="Campagnes", exact=True)).to_be_visible(timeout=READY_S)
     _tile(page, "Cliqueurs", "16,1\u00a0%")
-    assert "lang=fr" in page.url
+    page.goto(f"{address}/segments")
+    expect(page.get_by_role("radio", name="Français")).to_be_checked(timeout=READY_S)
+    page.get_by_role("radio", name="English").click()
+    expect(page.get_by_role("heading", name="Segments", exact=True)).to_be_visible(timeout=READY_S)
     page.close()
 
 
 def test_an_event_is_on_the_page_soon_after_it_is_collected(world: Home, address: str, chromium: Browser) -> None:
     """A click that the collector has taken moves the report by itself, without any reload."""
-    page = chromium.new_page()
+    page = _open(world, chromium, "echo")
     page.goto(f"{address}/report?account=echo&lang=en")
     _tile(page, "Unsubscribes", "3.00\u00a0%")
     now = datetime.now(UTC)

@@ -33,8 +33,8 @@ def _text(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("page", EVERY_PAGE)
-def test_a_page_without_any_account_says_how_to_begin(bare: Home, browser: Browser, page: str) -> None:
-    """A new installation shows the way to the first account, and no error."""
+def test_a_page_of_nobodys_account_says_how_to_get_in(bare: Home, browser: Browser, page: str) -> None:
+    """Who is in no account yet is told how to get into one, and sees no error."""
     app = browser.open(bare, page)
     assert not app.error
     assert not app.exception
@@ -63,7 +63,7 @@ def test_an_unknown_account_is_said_to_be_unknown(world: Home, browser: Browser)
     """A wrong account in the address is an error in words, with a way on."""
     app = browser.open(world, "home", account="nobody")
     assert "no account" in app.error[0].value
-    assert app.text_input
+    assert "Maison Sillage" in _text(app)
 
 
 @pytest.mark.usefixtures("browser")
@@ -293,18 +293,6 @@ def test_a_sender_is_added(bare: Home, browser: Browser) -> None:
         added = campaigns.senders_of(conn, account.id)[-1]
     assert (added.name, added.email) == ("Early Birds", "birds@early.example")
     assert added.verified_at is not None
-
-
-def test_the_first_account_is_made_on_its_page(bare: Home, browser: Browser) -> None:
-    """A new installation gets its account, with the identity that scheduling asks for."""
-    app = browser.open(bare, "account")
-    app.text_input(key="account_name").set_value("Maison")
-    app.text_input(key="account_slug").set_value("maison")
-    app.text_input(key="account_legal_name").set_value("Maison SAS")
-    app.text_input(key="account_postal_address").set_value("1 quai du Port, Brest")
-    app.button[0].click().run()
-    with bare.store.read() as conn:
-        assert accounts.only_account(conn).may_send
 
 
 def test_pages_only_arrange() -> None:
