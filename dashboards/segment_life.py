@@ -17,7 +17,12 @@ def over_time(desk: Desk, names: list[str]) -> None:
     words = desk.words
     with st.expander(words.t("Sizes over time"), icon=":material/show_chart:"):
         chosen = st.multiselect(
-            words.t("Segments"), names, default=names[:MOST_LINES], max_selections=MOST_LINES, key="segment_lines"
+            words.t("Segments"),
+            names,
+            default=names[:MOST_LINES],
+            max_selections=MOST_LINES,
+            key="segment_lines",
+            placeholder=words.t("Choose"),
         )
         rows = queries.segment_histories(desk, tuple(chosen))
         if rows:
@@ -36,6 +41,7 @@ def follow_up(desk: Desk, names: list[str]) -> None:
         held = [name for name in names if ids.get(name) in watched]
         chosen = st.multiselect(
             words.t("Segments of which entering and leaving are events"), names, default=held, key="segment_watched",
+            placeholder=words.t("Choose"),
             help=words.t("They are on each contact's page, and automation can begin with them."),
         )  # fmt: skip
         if set(chosen) != set(held) and st.button(words.t("Save what is watched"), key="segment_watch"):
@@ -64,10 +70,15 @@ def _links(desk: Desk) -> None:
         return
     left, middle, right = st.columns(3)
     campaign = left.selectbox(
-        words.t("Campaign"), list(named), index=None, format_func=named.__getitem__, key="link_campaign"
+        words.t("Campaign"),
+        list(named),
+        index=None,
+        format_func=named.__getitem__,
+        key="link_campaign",
+        placeholder=words.t("Choose"),
     )
     urls = queries.links_of(desk, campaign) if campaign is not None else []
-    url = middle.selectbox(words.t("Link"), urls, index=None, key="link_url")
+    url = middle.selectbox(words.t("Link"), urls, index=None, key="link_url", placeholder=words.t("Choose"))
     group = right.text_input(words.t("Group"), key="link_group").strip()
     if st.button(words.t("Fill the group by this link"), key="link_save", disabled=not (campaign and url and group)):
         now = desk.now()

@@ -92,8 +92,10 @@ def _compare(desk: Desk, names: list[str]) -> None:
     words = desk.words
     with st.expander(words.t("Compare two segments"), icon=":material/join_inner:"):
         left, right = st.columns(2)
-        first = left.selectbox(words.t("First"), names, index=None, key="segment_first")
-        second = right.selectbox(words.t("Second"), names, index=None, key="segment_second")
+        first = left.selectbox(words.t("First"), names, index=None, key="segment_first",
+                               placeholder=words.t("Choose"))  # fmt: skip
+        second = right.selectbox(words.t("Second"), names, index=None, key="segment_second",
+                                 placeholder=words.t("Choose"))  # fmt: skip
         if first and second:
             alone, both, others = queries.segment_overlap(desk, first, second)
             said = words.t(

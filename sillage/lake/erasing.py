@@ -91,7 +91,7 @@ class Eraser:
         self._kept = timedelta(minutes=kept_min)
         self._quiet_s = quiet_s
         self.erased = Erased(derive_key(settings.secret.get_secret_value(), "erasure"))
-        self._looked = self._cleaned = -1e9
+        self._looked = self._cleaned = self._files_from = -1e9
 
     def work(self, con: Callable[[], duckdb.DuckDBPyConnection], reopen: Callable[[], None], *, idle_s: float) -> int:
         """Do what can be done now, seldom where the lake is in use; how many requests came a step further.
@@ -120,24 +120,37 @@ class Eraser:
         return moved
 
     def _look_through_files(self, waiting: Sequence[Erasure]) -> int:
-        for one in waiting:
+        moved = 0
+        for one in waiting if time.monotonic() >= self._files_from else ():
             sought = Sought.of(one.email, one.phone)
             counts: Counter[str] = Counter()
             with self._store.read() as conn:
-                registered = files.listed(conn, one.account_id)
-            for held in registered:
-                done = erase_from(held.path, held.kind, sought)
+                registered = [(one.account_id, held) for held in files.listed(conn, one.account_id)]
+                registered += [(owner, held) for owner, held in unmatched.nobodys(conn) if owner != one.account_id]
+            refused = False
+            for owner, held in registered:
+                try:
+                    done = erase_from(held.path, held.kind, sought)
+                except OSError as exc:
+                    # The others go on; this one is tried again, for as long as it takes.
+                    log.warning("erasure.file_refused", erasure_id=one.id, file_id=held.id, error=exc.strerror)
+                    refused = True
+                    continue
                 if done is None:
                     continue
                 counts[f"{held.kind} {done}"] += 1
                 if done == "deleted":
                     with self._store.write() as conn:
-                        unmatched.forget(conn, one.account_id, held.path)
-                        files.forget(conn, one.account_id, held.id)
+                        unmatched.forget(conn, owner, held.path)
+                        files.forget(conn, owner, held.id)
+            if refused:
+                self._files_from = time.monotonic() + CLEAN_EVERY_S
+                continue
             with self._store.write() as conn:
                 erasures.note_files(conn, one, counts, now=self._settings.clock.now())
             log.info("erasure.files", erasure_id=one.id, account_id=one.account_id, **counts)
-        return len(waiting)
+            moved += 1
+        return moved
 
     def _rewrite(self, con: duckdb.DuckDBPyConnection, waiting: Sequence[Erasure]) -> int:
         """Lake and marts in one go, while nobody builds: a build in between would see two numbers of one person."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sillage.domain.ids import AccountId
+from sillage.store.files import RegisteredFile
 from sillage.store.tables import accounts, files, unmatched_mail
 
 KEPT_FOR = timedelta(days=30)
@@ -62,6 +63,14 @@ def forget(conn: sa.Connection, account_id: AccountId, path: Path) -> None:
     """Take a mail of an account off the list, with its file."""
     of_account = sa.select(files.c.path).where(files.c.account_id == account_id, files.c.path == str(path))
     conn.execute(unmatched_mail.delete().where(unmatched_mail.c.path.in_(of_account)))
+
+
+def nobodys(conn: sa.Connection) -> list[tuple[AccountId, RegisteredFile]]:
+    """The mails of all accounts with their owners, for an erasure: one that is tied to nobody may be anybody's."""
+    return [
+        (AccountId(r.account_id), RegisteredFile(r.id, r.kind, Path(r.path), r.created_at, r.expires_at))
+        for r in conn.execute(sa.select(files).where(files.c.kind == FILE_KIND).order_by(files.c.id))
+    ]
 
 
 def is_full(conn: sa.Connection) -> bool:
