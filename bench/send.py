@@ -229,16 +229,17 @@ def _shares(found: dict[str, list[float]], fill_us: float) -> dict[str, float]:
     return {name: round(us / whole, 3) for name, us in shares.items()}
 
 
-def memory(recipients: int) -> dict[str, object]:
-    """Send one campaign of that size: the worker's memory at ten moments, and the most of it."""
+def memory(recipients: int, first: int | None) -> dict[str, object]:
+    """Send one campaign of that size, or its first so many: the worker's memory at ten moments, and the most of it."""
     with tempfile.TemporaryDirectory(prefix="sillage-send-") as name:
         port = _free_port()
         made = mailing.make(Path(name), recipients, port=port, connections=10)
         with sink(port):
-            run = mailing.send(made)
+            run = mailing.send(made, count=first)
     steady = run.memory_mb[len(run.memory_mb) // 5 :]
     return {
         "recipients": recipients,
+        "sent": first or recipients,
         "per_second": round(run.per_second),
         "peak_mb": round(run.peak_mb),
         "memory_mb": [round(mb) for mb in run.memory_mb],
@@ -291,10 +292,11 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of messages")
     parser.add_argument("--only", nargs="*", default=[], choices=[*TARGETS], metavar="NAME")
     parser.add_argument("--recipients", type=int, help="measure one campaign of that size instead")
+    parser.add_argument("--first", type=int, help="of that one campaign, send so many and stop there")
     options = parser.parse_args()
     opponents.tool("smtp-sink")
     if options.recipients:
-        record("send_memory", **memory(options.recipients))
+        record("send_memory", **memory(options.recipients, options.first))
         return
     figures = measure(options.rounds, options.scale, set(options.only))
     if options.json:

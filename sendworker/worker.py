@@ -168,8 +168,9 @@ class Worker:
         for lane in self._lanes.values():
             lane.sweep()
         room = {provider: pacer.room(self._lanes[provider].room) for provider, pacer in self._pacers.items()}
-        total = max(0, self._settings.sending_cap - self._held)
         outcomes, self._outcomes = self._outcomes, []
+        # What is settled here makes room for what is claimed here: it is one transaction, so the cap holds either way.
+        total = max(0, self._settings.sending_cap - self._held + len(outcomes))
         started = time.monotonic()
         try:
             jobs: list[Job] = await self._ask(self._mailroom.window, outcomes, room, self._settings.window_size, total)

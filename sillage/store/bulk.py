@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 MAX_VARIABLES = 30_000  # SQLite takes 32,766 in one statement
+A_STEP = 50
 TEXT = "text"
 NUMBER = "bigint"
 BYTES = "bytea"
@@ -45,6 +46,19 @@ def execute(conn: sa.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> Non
     """Run one statement, written with `{p}` for its values, once for each row."""
     if rows:
         conn.exec_driver_sql(sql.replace("{p}", placeholder(conn)), [tuple(row) for row in rows])
+
+
+def execute_together(conn: sa.Connection, head: str, marks: str, rows: Sequence[Sequence[Any]], tail: str = "") -> None:
+    """Run `HEAD MARKS, MARKS … TAIL` for many rows of values: one step of the engine for `A_STEP` of them.
+
+    SQLite's driver lets go of the interpreter at every step, and in a process that has other work it waits for it
+    each time: what `execute` does in a step for each row waits as often as there are rows.
+    """
+    mark = placeholder(conn)
+    for start in range(0, len(rows), A_STEP):
+        part = rows[start : start + A_STEP]
+        sql = f"{head} {', '.join([marks] * len(part))} {tail}".replace("{p}", mark)
+        conn.exec_driver_sql(sql, tuple(value for row in part for value in row))
 
 
 def select_among(

@@ -82,7 +82,7 @@ where d.campaign_id = {p} and d.provider = {p} and d.state = 'due' and d.due_at 
 order by d.due_at
 limit {p}{lock}
 """.replace("{fields}", ", ".join(f"c.{name}" for name in STANDARD_MERGE_FIELDS))
-_HOLD = "update deliveries set state = 'sending', worker_id = {p} where campaign_id = {p} and contact_id = {p}"
+_HOLD = "update deliveries set state = 'sending', worker_id = {p} where campaign_id = {p} and contact_id in ({who})"
 _SETTLE = """
 update deliveries set state = {p}, due_at = {p}, attempt = {p}, first_attempt_at = {p}, reason = {p}, worker_id = null
 where campaign_id = {p} and contact_id = {p} and state = 'sending' and worker_id = {p}
@@ -114,7 +114,8 @@ def claim_due(
     found = conn.exec_driver_sql(_sql(conn, _CLAIM), (campaign_id, provider, to_micros(now), limit)).fetchall()
     if not found:
         return []
-    conn.exec_driver_sql(_sql(conn, _HOLD), [(worker_id, r[1], r[2]) for r in found])
+    who = ", ".join([str(int(r[2])) for r in found])
+    conn.exec_driver_sql(_sql(conn, _HOLD).replace("{who}", who), (worker_id, campaign_id))
     last = 9 + len(STANDARD_MERGE_FIELDS)
     return [
         Claimed(

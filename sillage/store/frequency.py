@@ -11,12 +11,11 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from sillage.domain.ids import AccountId, ContactId
+from sillage.store import bulk
 from sillage.store.tables import contact_sends
 
-_COUNT = """
-insert into contact_sends (contact_id, day, account_id, count) values ({p}, {p}, {p}, 1)
-on conflict (contact_id, day) do update set count = contact_sends.count + 1
-"""
+_COUNT = "insert into contact_sends (contact_id, day, account_id, count) values"
+_ONCE_MORE = "on conflict (contact_id, day) do update set count = contact_sends.count + 1"
 _UNCOUNT = "update contact_sends set count = count - 1 where contact_id = {p} and day = {p} and count > 0"
 A_QUERY = 400
 
@@ -27,8 +26,8 @@ def _sql(conn: sa.Connection, text: str) -> str:
 
 def count(conn: sa.Connection, account_id: AccountId, contacts: Sequence[ContactId], *, day: int) -> None:
     """Count one message for each, on a day (since 1970, UTC); in order, so that no two workers wait for each other."""
-    if contacts:
-        conn.exec_driver_sql(_sql(conn, _COUNT), [(c, day, account_id) for c in sorted(contacts)])
+    rows = [(contact, day, account_id) for contact in sorted(contacts)]
+    bulk.execute_together(conn, _COUNT, "({p}, {p}, {p}, 1)", rows, _ONCE_MORE)
 
 
 def uncount(conn: sa.Connection, sends: Collection[tuple[ContactId, int]]) -> None:

@@ -7,19 +7,13 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from sillage.lake.event import Event, encode
+from sillage.store import bulk
 from sillage.store.tables import outbox
-
-_INSERT = {
-    "sqlite": "insert into outbox (body) values (?)",
-    "postgresql": "insert into outbox (body) values (%s)",
-}
 
 
 def record(conn: sa.Connection, events: Iterable[Event]) -> None:
     """Put events on their way, in the caller's transaction."""
-    rows = [(encode(e),) for e in events]
-    if rows:
-        conn.exec_driver_sql(_INSERT[conn.dialect.name], rows)
+    bulk.execute_together(conn, "insert into outbox (body) values", "({p})", [(encode(e),) for e in events])
 
 
 def waiting(conn: sa.Connection, limit: int) -> list[tuple[int, bytes]]:

@@ -74,7 +74,11 @@ def state_of(world: World, campaign: CampaignId) -> str:
 
 def books(world: World, campaign: CampaignId) -> dict[str, int]:
     with world.store.read() as conn:
-        return campaigns.balance(conn, world.id, campaign).counts
+        return books_of(conn, world, campaign)
+
+
+def books_of(conn: sa.Connection, world: World, campaign: CampaignId) -> dict[str, int]:
+    return campaigns.balance(conn, world.id, campaign).counts
 
 
 def events(world: World) -> list[Event]:
@@ -344,6 +348,25 @@ async def test_windows_longer_than_the_lease_do_not_stop_the_sending(
     await hogging
     assert books(world, campaign) == {"accepted": 30}
     assert told(world) == {"accepted": 30}
+
+
+async def test_cap_holds_while_windows_settle_and_claim(world: World, relay: Relay):
+    """However fast outcomes come back, no more rows are in flight at once than the cap allows, and all are sent."""
+    relay.delay = 0.01
+    world.settings = Settings(**{**world.settings.model_dump(), "sending_cap": 5, "window_size": 4})
+    campaign = plan(world)
+    most = 0
+
+    def is_closed() -> bool:
+        nonlocal most
+        with world.store.read() as conn:
+            most = max(most, books_of(conn, world, campaign).get("sending", 0))
+        return state_of(world, campaign) == "closed"
+
+    async with working(world):
+        await until(is_closed)
+    assert 0 < most <= 5
+    assert books(world, campaign) == {"accepted": 30}
 
 
 async def test_message_that_breaks_the_composer_stops_no_other(
