@@ -16,9 +16,10 @@
 
 {# The first of a live view's common table expressions: `position`, up to which event `base` has counted (an empty
    table had nothing to count); `news`, what came since; and `events` (columns of int_events__judged), all events of
-   each recipient that news are of, twice: as they are now, and as they were then. Events that name nobody are left
-   out, but for `with_nobody`: there all of a campaign are one recipient, which is null. #}
-{% macro since_build(base, column, with_nobody=false) %}
+   each recipient that news are of, twice: as they are now, and as they were then; events that name nobody are in
+   `nobody_since_build`. What is named twice in one query is not made once for all campaigns: the question's filter
+   would not get to the files. #}
+{% macro since_build(base, column) %}
     position as (
         select coalesce(max({{ column }}), {{ built_up_to() }}) as seq from {{ base }}
     ),
@@ -45,10 +46,7 @@
             contact_id
         from news
         where
-            event_type <> 'judged'
-            {% if not with_nobody %}
-                and contact_id is not null
-            {% endif %}
+            event_type <> 'judged' and contact_id is not null
         union
         select
             subjects.account_id,
@@ -77,7 +75,7 @@
         group by 1, 2, 3
     ),
 
-    events as {{ 'not materialized ' if with_nobody }}(
+    events as not materialized (
         select
             events.account_id,
             events.campaign_id,
@@ -102,7 +100,7 @@
             on
                 events.account_id = changed.account_id
                 and events.campaign_id = changed.campaign_id
-                and events.contact_id {{ 'is not distinct from' if with_nobody else '=' }} changed.contact_id
+                and events.contact_id = changed.contact_id
         cross join (values (1), (-1)) as signs (sign)
         left join verdicts
             on
@@ -126,6 +124,7 @@
         events.contact_id,
         events.event_id,
         events.event_type,
+        events.link_number,
         greatest(events.lake_seq, coalesce(verdicts.lake_seq, 0)) as lake_seq,
         {{ verdict_of_its_time() }} as is_machine,
         signs.sign

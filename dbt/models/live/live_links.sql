@@ -1,12 +1,35 @@
 {% set base = ref('fct_link_clicks') %}
-with {{ since_build(base, 'as_of_seq', with_nobody=true) }},
+with {{ since_build(base, 'as_of_seq') }},
 
 recipients as (
     {{ by_recipient('events', ['sign']) }}
 ),
 
+nobody as (
+    {{ nobody_since_build() }}
+),
+
+clicks_since as (
+    {% for relation in ['events', 'nobody'] %}
+        select
+            account_id,
+            campaign_id,
+            variant_id,
+            contact_id,
+            event_id,
+            event_type,
+            link_number,
+            lake_seq,
+            is_machine,
+            sign
+        from {{ relation }}
+        where event_type = 'clicked'
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
 counted_since as (
-    {{ link_counts('recipients', 'events', ['sign']) }}
+    {{ link_counts('recipients', 'clicks_since', ['sign']) }}
 ),
 
 counted as (
