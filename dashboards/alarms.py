@@ -12,6 +12,7 @@ from dashboards.shell import link
 from dashboards.words import NOTHING, Words, plain
 from sillage.domain.campaign import CampaignState
 from sillage.store.campaigns import Balance, Campaign
+from sillage.store.incidents import Incident
 
 Row = dict[str, Any]
 
@@ -77,14 +78,34 @@ def _unusual(words: Words, alert: Row) -> Call:
     return Call(alert["level"], text, "report", words.t("Report"), alert["campaign_id"])
 
 
-def of_campaign(words: Words, campaign: Campaign, balance: Balance) -> list[Call]:
-    """What a campaign itself asks for."""
+def why_paused(words: Words, said: str | None, stopped: list[Incident], provider: str | None = None) -> str:
+    """Why a campaign, or its part at one provider, is paused: by the figures of the incident that still stands.
+
+    What a person wrote is shown as it is; what the engine says by itself is in the catalogue.
+    """
+    standing = next((i for i in stopped if i.provider == provider and i.ended_at is None), None)
+    if standing is None:
+        return plain(terms.term(words, terms.PAUSES, said) if said else NOTHING)
+    digits = terms.digits(standing.metric)
+    return words.t(
+        "%(name)s %(value)s (%(n)s of %(of)s), critical from %(limit)s, %(window)s",
+        name=words.t(terms.METRICS[standing.metric]),
+        value=words.percent(standing.value, digits),
+        n=words.number(standing.numerator),
+        of=words.number(standing.denominator),
+        limit=words.percent(standing.critical_at, digits),
+        window=terms.term(words, terms.WINDOWS, standing.window_name),
+    )
+
+
+def of_campaign(words: Words, campaign: Campaign, balance: Balance, stopped: list[Incident]) -> list[Call]:
+    """What a campaign itself asks for; `stopped` are its incidents."""
     name, found = plain(campaign.name), []
     if campaign.state is CampaignState.HELD:
         text = words.t("%(name)s is held: its time passed while nobody was there to send it.", name=name)
         found.append(Call("warning", text, "campaigns", words.t("Schedule it again or cancel it"), campaign.id))
     if campaign.state is CampaignState.PAUSED:
-        text = words.t("%(name)s is paused: %(why)s.", name=name, why=plain(campaign.pause_reason or NOTHING))
+        text = words.t("%(name)s is paused: %(why)s.", name=name, why=why_paused(words, campaign.pause_reason, stopped))
         found.append(Call("warning", text, "report", words.t("Look, then resume or cancel"), campaign.id))
     for state, text in (
         ("in_doubt", words.n("%(count)s message of %(name)s is in doubt: it may or may not have been taken.",

@@ -8,7 +8,7 @@ from functools import partial
 import sqlalchemy as sa
 import streamlit as st
 
-from dashboards import terms
+from dashboards import alarms, terms
 from dashboards.progress import handed_over
 from dashboards.shell import Desk
 from dashboards.words import plain
@@ -16,7 +16,7 @@ from sillage.campaign import schedule as moves
 from sillage.domain.campaign import CampaignState as S
 from sillage.store import deliveries
 from sillage.store.campaigns import Balance, Campaign
-from sillage.store.incidents import PausedSlice
+from sillage.store.incidents import Incident, PausedSlice
 
 MAY_PAUSE = (S.SENDING, S.WAITING)
 MAY_CANCEL = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
@@ -60,14 +60,14 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
                     _move(desk, lambda conn: moves.cancel(conn, desk.account_id, campaign.id, now=desk.now()))
 
 
-def slices(desk: Desk, campaign: Campaign, paused: list[PausedSlice]) -> None:
+def slices(desk: Desk, campaign: Campaign, paused: list[PausedSlice], stopped: list[Incident]) -> None:
     """Parts of a campaign that are paused at one provider, each with why and the way on."""
     words = desk.words
     for part in paused:
         provider = terms.term(words, terms.PROVIDERS, part.provider)
         st.warning(
             words.t("Paused at %(provider)s since %(moment)s: %(why)s.", provider=provider,
-                    moment=words.minute(part.at), why=plain(part.why)),
+                    moment=words.minute(part.at), why=alarms.why_paused(words, part.why, stopped, part.provider)),
             icon=":material/pause_circle:",
         )  # fmt: skip
         label = words.t("Resume at %(provider)s", provider=provider)

@@ -20,6 +20,7 @@ from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
+from sillage.lake import live
 from sillage.store import campaigns, imports, incidents, segment_members, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
 from sillage.store.incidents import Incident, PausedSlice
@@ -76,6 +77,7 @@ class Report:
     figures: Row | None
     alerts: list[Row]
     paused: list[PausedSlice]
+    stopped: list[Incident]
     took_s: float
 
     @property
@@ -110,6 +112,7 @@ _COUNTS = (
 _RATE_COLUMNS = tuple(f"{name}_rate{part}" for name in _RATES for part in ("", "_low", "_high"))
 _FIGURES = ", ".join(("account_id", "campaign_id", *(f"{name}_count" for name in _COUNTS), *_RATE_COLUMNS))
 
+_LIVE_FIGURES = f"select {_FIGURES} from {{live_campaign}} where account_id = ? and campaign_id"
 
 _PART_FIGURES = ", ".join(
     (
@@ -124,6 +127,21 @@ def _ask(desk: Desk, sql: str, *params: object) -> list[Row]:
     """Rows of lake and marts for this account, whose id is always the first value; none where nothing is built yet."""
     try:
         return desk.reader.query(sql, [desk.account_id, *params])
+    except NotFound:
+        return []
+
+
+def _is_counted(desk: Desk, campaign_ids: list[int]) -> bool:
+    try:
+        return live.is_counted(desk.reader, desk.account_id, campaign_ids)
+    except NotFound:
+        return False
+
+
+def _ask_live(desk: Desk, sql: str, *params: object, counted: bool) -> list[Row]:
+    """Rows of live views, or of the tables that hold the same where the last build has counted all there is."""
+    try:
+        return live.ask(desk.reader, sql, [desk.account_id, *params], counted=counted)
     except NotFound:
         return []
 
@@ -146,7 +164,7 @@ def overview_now(desk: Desk, figures: dict[int, Row] | None = None) -> Overview:
     if running and has_marts:
         # Ids are our own integers, and as literals they are pushed below the view's grouping.
         ids = ", ".join(map(str, running))
-        rows = _ask(desk, f"select {_FIGURES} from marts.live_campaign where account_id = ? and campaign_id in ({ids})")
+        rows = _ask_live(desk, f"{_LIVE_FIGURES} in ({ids})", counted=_is_counted(desk, running))
         figures |= {row["campaign_id"]: row for row in rows}
     listed = [Listed(c, balances.get(c.id, campaigns.Balance()), figures.get(c.id)) for c in found]
     return Overview(now, listed, has_marts)
@@ -159,7 +177,7 @@ def performance(desk: Desk) -> dict[int, Row]:
 
 
 def _performance(desk: Desk) -> dict[int, Row]:
-    rows = _ask(desk, f"select {_FIGURES} from marts.fct_campaign_performance where account_id = ?")
+    rows = _ask_live(desk, f"{_LIVE_FIGURES} is not null", counted=True)
     return {row["campaign_id"]: row for row in rows}
 
 
@@ -301,31 +319,31 @@ class Details:
     took_s: float
 
 
-_WHOLE = f"select {_FIGURES} from marts.live_campaign where account_id = ? and campaign_id = ?"
+_WHOLE = f"{_LIVE_FIGURES} = ?"
 LIVE = {
     "whole": _WHOLE,
     "variants": """
         select variant_id, sent_count, delivered_count, open_rate, click_rate, click_rate_low, click_rate_high,
             reactivity_rate
-        from marts.live_variant where account_id = ? and campaign_id = ? order by variant_id
+        from {live_variant} where account_id = ? and campaign_id = ? order by variant_id
         """,
     "providers": """
         select provider, sent_count, delivered_count, deferred_count, bounce_rate, bounce_rate_low, bounce_rate_high,
             complaint_rate
-        from marts.live_provider where account_id = ? and campaign_id = ? order by sent_count desc
+        from {live_provider} where account_id = ? and campaign_id = ? order by sent_count desc
         """,
     "bounces": """
         select bounce_class, bounce_reason, sum(bounced_count)::bigint as bounced_count,
             sum(contradicted_bounce_count)::bigint as contradicted_bounce_count
-        from marts.live_bounces where account_id = ? and campaign_id = ? group by all order by bounced_count desc
+        from {live_bounces} where account_id = ? and campaign_id = ? group by all order by bounced_count desc
         """,
     "links": """
         select variant_id, link_number, clicker_count, click_rate
-        from marts.live_links where account_id = ? and campaign_id = ? order by clicker_count desc
+        from {live_links} where account_id = ? and campaign_id = ? order by clicker_count desc
         """,
     "curve": """
         select minute_at, delivered_count, human_open_count, human_click_count, bounced_count
-        from marts.live_curve where account_id = ? and campaign_id = ? order by minute_at
+        from {live_curve} where account_id = ? and campaign_id = ? order by minute_at
         """,
 }
 
@@ -341,10 +359,11 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
         campaign = campaigns.get(conn, desk.account_id, campaign_id)
         balance = campaigns.balance(conn, desk.account_id, campaign_id)
         paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
-    whole = _ask(desk, _WHOLE, campaign_id)
+        stopped = incidents.of_campaign(conn, desk.account_id, campaign_id)
+    whole = _ask_live(desk, _WHOLE, campaign_id, counted=_is_counted(desk, [campaign_id]))
     mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
     figures = whole[0] if whole else None
-    return Report(now, campaign, balance, figures, mine, paused, time.monotonic() - started)
+    return Report(now, campaign, balance, figures, mine, paused, stopped, time.monotonic() - started)
 
 
 @cached(DETAILS_S, waits=False)
@@ -356,7 +375,8 @@ def details(desk: Desk, campaign_id: CampaignId) -> Details:
     now, started = desk.now(), time.monotonic()
     with desk.store.read() as conn:
         campaign = campaigns.get(conn, desk.account_id, campaign_id)
-    parts = {name: _ask(desk, sql, campaign_id) for name, sql in LIVE.items()}
+    counted = _is_counted(desk, [campaign_id])
+    parts = {name: _ask_live(desk, sql, campaign_id, counted=counted) for name, sql in LIVE.items()}
     return Details(now, campaign, **parts, took_s=time.monotonic() - started)
 
 

@@ -36,7 +36,7 @@ LABEL = 46
 def advice(desk: Desk, seen: Report) -> None:
     """At most three things to do, the gravest first."""
     calls = [alarms.of_alert(desk.words, alert) for alert in seen.alerts]
-    calls += alarms.of_campaign(desk.words, seen.campaign, seen.balance)
+    calls += alarms.of_campaign(desk.words, seen.campaign, seen.balance, seen.stopped)
     for call in sorted(calls, key=lambda c: c.level != "critical")[:3]:
         (st.error if call.level == "critical" else st.warning)(call.text)
 

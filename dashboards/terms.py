@@ -141,6 +141,11 @@ FOLLOWS = {
     "tell": "nothing stops by itself",
     "recommend_removal": "removal is recommended",
 }
+PAUSES = {
+    "by hand": "by hand",
+    "its time passed while nothing was running": "its time passed while nothing was running",
+}
+"""What the engine says by itself of a campaign that it does not send on."""
 WINDOWS = {
     "campaign": "whole campaign",
     "24 h": "last 24 hours",

@@ -57,8 +57,10 @@ def _running(desk: Desk) -> None:
 def _needs_you(desk: Desk) -> None:
     words, seen = desk.words, queries.overview(desk)
     calls = [alarms.of_alert(words, alert) for alert in queries.alerts(desk)[:6]]
+    stopped = [incident for incident, _ in queries.stopped(desk)]
     for item in seen.in_states(queries.RUNNING | {CampaignState.HELD}):
-        calls += alarms.of_campaign(words, item.campaign, item.balance)
+        mine = [incident for incident in stopped if incident.campaign_id == item.campaign.id]
+        calls += alarms.of_campaign(words, item.campaign, item.balance, mine)
     for held in contact_queries.unfinished(desk):
         text = (
             words.t("The file %(file)s waits for an answer.", file=plain(held.file_name))

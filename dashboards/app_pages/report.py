@@ -66,7 +66,7 @@ def _head(desk: Desk, campaign_id: CampaignId) -> None:
         figures.state_badge(words, seen.campaign.state)
     as_of(desk, seen.as_of)
     controls.buttons(desk, seen.campaign, seen.balance)
-    controls.slices(desk, seen.campaign, seen.paused)
+    controls.slices(desk, seen.campaign, seen.paused, seen.stopped)
     if seen.figures is None:
         _without_figures(desk, seen)
         return

@@ -2,8 +2,9 @@
    events of each recipient that it has any of.
 
    A campaign of a million is grouped here once a second, so what can be told by yes or no is one bit of one number
-   (measured: a third of the time of as many bool_or), and the last hand-over is the largest of one number too. #}
-{% macro by_recipient(events) %}
+   (measured: a third of the time of as many bool_or), and the last hand-over is the largest of one number too.
+   `also` names further columns to group by. #}
+{% macro by_recipient(events, also=[]) %}
 {% set planned, attempted, deferred, open_measured = 1, 2, 4, 8 %}
 {% set returned, opened, opened_by_machine, clicked = 16, 32, 64, 128 %}
 {% set clicked_by_machine, heard_of, unsubscribed, complained = 256, 512, 1024, 2048 %}
@@ -67,9 +68,9 @@ with facts as (
 
 grouped as (
     select
-        account_id,
-        campaign_id,
-        contact_id,
+        {% for key in ['account_id', 'campaign_id', 'contact_id'] + also %}
+            {{ key }},
+        {% endfor %}
         max(lake_seq) as last_lake_seq,
         bit_or(fact) as facts,
         max(hand_over) as hand_over,
@@ -98,7 +99,7 @@ grouped as (
         min(occurred_at) filter (where event_type = 'unsubscribed') as unsubscribed_at,
         min(occurred_at) filter (where event_type = 'complained') as complained_at
     from facts
-    group by 1, 2, 3
+    group by {{ (['account_id', 'campaign_id', 'contact_id'] + also) | join(', ') }}
 ),
 
 settled as (
@@ -136,9 +137,9 @@ concluded as (
 )
 
 select
-    account_id,
-    campaign_id,
-    contact_id,
+    {% for key in ['account_id', 'campaign_id', 'contact_id'] + also %}
+        {{ key }},
+    {% endfor %}
     variant_id,
     provider,
     hand_over_state is not null or {{ has(planned + attempted) }} as is_recipient,

@@ -56,46 +56,12 @@
 
 {# The same counts, grouped anew by fewer `keys`. #}
 {% macro summed(relation, keys) %}
-    {% set names = [
-        'audience_count',
-        'accepted_count',
-        'refused_count',
-        'failed_count',
-        'suppressed_count',
-        'skipped_count',
-        'in_doubt_count',
-        'waiting_count',
-        'sent_count',
-        'delivered_count',
-        'deferred_count',
-        'bounced_count',
-        'npai_count',
-        'hard_count',
-        'soft_count',
-        'transient_count',
-        'block_count',
-        'unknown_count',
-        'contradicted_bounce_count',
-        'measurable_count',
-        'human_open_count',
-        'human_click_count',
-        'human_reaction_count',
-        'machine_open_count',
-        'machine_click_count',
-        'open_event_count',
-        'click_event_count',
-        'unsubscribed_count',
-        'reporting_count',
-        'complained_count',
-        'anonymous_open_count',
-        'anonymous_click_count',
-    ] %}
     select
         {% for key in keys %}
             {{ key }},
         {% endfor %}
         max(last_lake_seq) as last_lake_seq,
-        {% for name in names %}
+        {% for name in count_names() %}
             coalesce(sum({{ name }}), 0)::bigint as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ relation }}
@@ -119,46 +85,70 @@
 {% endmacro %}
 
 
-{# Live: counted at the moment of the question. `anonymous` is a relation of opens and clicks that name nobody, with
-   the same keys, or none. #}
-{% macro performance(relation, keys, anonymous=none) %}
-    with counted as (
-        {{ counts(relation, keys) }}
+{# Live: what the last build counted, by `keys`, with what came since. Opens and clicks that name nobody belong to no
+   provider: where that is a key they are left out, and their totals are null. #}
+{% macro live_performance(keys) %}
+    {% set names = count_names() %}
+    {% set by_provider = 'provider' in keys %}
+    {% set base = ref('fct_recipient_counts') %}
+    with {{ since_build(base, 'counted_seq') }},
+
+    recipients as (
+        {{ by_recipient('events', ['sign']) }}
     ),
 
-    completed as (
-        select
-            {% if anonymous %}
-                counted.* replace (
-                    greatest(counted.last_lake_seq, anonymous.last_lake_seq) as last_lake_seq
-                ),
-                coalesce(anonymous.anonymous_open_count, 0) as anonymous_open_count,
-                coalesce(anonymous.anonymous_click_count, 0) as anonymous_click_count
-            {% else %}
-                counted.*,
-                null::bigint as anonymous_open_count,
-                null::bigint as anonymous_click_count
-            {% endif %}
-        from counted
-        {% if anonymous %}
-            left join (
-                select
-                    {% for key in keys %}
-                        {{ key }},
-                    {% endfor %}
-                    max(last_lake_seq) as last_lake_seq,
-                    sum(anonymous_open_count)::bigint as anonymous_open_count,
-                    sum(anonymous_click_count)::bigint as anonymous_click_count
-                from {{ anonymous }}
-                group by {{ keys | join(', ') }}
-            ) as anonymous
-                on
-                    {% for key in keys %}
-                        counted.{{ key }} is not distinct from anonymous.{{ key }}{{ ' and' if not loop.last }}
-                    {% endfor %}
+    {% if not by_provider %}
+        nobody as (
+            {{ nobody_since_build() }}
+        ),
 
+    {% endif %}
+    counted_since as (
+        select
+            *,
+            0::bigint as anonymous_open_count,
+            0::bigint as anonymous_click_count
+        from (
+            {{ counts('recipients', keys + ['sign']) }}
+        )
+        {% if not by_provider %}
+            union all by name
+            {{ anonymous_counts('nobody', keys + ['sign']) }}
         {% endif %}
+    ),
+
+    held as (
+        select * from {{ base }}
+        {% if by_provider %}
+            where provider is not null
+        {% endif %}
+    ),
+
+    counted as (
+        {{ brought_up_to_date('held', 'counted_since', keys, names) }}
     )
 
-    {{ rated('completed') }}
+    {% if by_provider %}
+        select * replace (null::bigint as anonymous_open_count, null::bigint as anonymous_click_count)
+        from (
+            {{ rated('counted') }}
+        )
+    {% else %}
+        {{ rated('counted') }}
+    {% endif %}
+{% endmacro %}
+
+
+{# Opens and clicks that name nobody: a total of events, never a number of people. #}
+{% macro anonymous_counts(events, keys) %}
+    select
+        {% for key in keys %}
+            {{ key }},
+        {% endfor %}
+        max(lake_seq) as last_lake_seq,
+        count(distinct event_id) filter (where event_type = 'opened' and not is_machine) as anonymous_open_count,
+        count(distinct event_id) filter (where event_type = 'clicked' and not is_machine) as anonymous_click_count
+    from {{ events }}
+    where contact_id is null and event_type in ('opened', 'clicked')
+    group by {{ keys | join(', ') }}
 {% endmacro %}

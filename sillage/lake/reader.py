@@ -20,6 +20,8 @@ from sillage.settings import Settings
 
 _ATTEMPTS = 4
 _PAUSE_S = 0.05
+_KNOWN_AT_MOST = 100
+_NEWEST = "select max(snapshot_id) as snapshot from __ducklake_metadata_marts.ducklake_snapshot"
 # The query is wrong, and stays so however often it is asked.
 _ITS_OWN_FAULT = (
     duckdb.ParserException,
@@ -47,6 +49,8 @@ class Reader:
         self._lock = threading.Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
         self._generation = 0
+        self._snapshot = -1
+        self._known: dict[tuple[str, tuple[object, ...]], list[dict[str, Any]]] = {}
 
     def query(self, sql: str, params: Params = None) -> list[dict[str, Any]]:
         """The rows as dictionaries.
@@ -61,9 +65,35 @@ class Reader:
 
         return self._ask(rows)
 
+    def query_marts(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """The rows of a question that the marts alone answer. Until a build writes again they stay what they are, and
+        are given once more: to ask whether one has takes 3 ms, to plan a question over a wide table 30.
+
+        Rows are shared with whoever asked before: they are read, never changed. Raises as `query` does.
+        """
+        (newest,) = self.query(_NEWEST)
+        key = (sql, tuple(params))
+        with self._lock:
+            if newest["snapshot"] != self._snapshot or len(self._known) >= _KNOWN_AT_MOST:
+                self._known.clear()
+                self._snapshot = newest["snapshot"]
+            if key in self._known:
+                return self._known[key]
+        rows = self.query(sql, params)
+        with self._lock:
+            # Asked after the snapshot was read: at least as new as it, and thrown away with it.
+            if newest["snapshot"] == self._snapshot:
+                self._known[key] = rows
+        return rows
+
     def frame(self, sql: str, params: Params = None) -> pl.DataFrame:
         """The rows as a polars frame; raises as `query` does."""
         return self._ask(lambda cursor: cursor.execute(sql, params).pl())
+
+    def forget(self) -> None:
+        """Ask anew what `query_marts` would give once more."""
+        with self._lock:
+            self._known.clear()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -102,6 +132,7 @@ class Reader:
                 self._con.close()
                 self._con = None
                 self._generation += 1
+                self._known.clear()
 
     @staticmethod
     def _explained(exc: duckdb.Error) -> NotFound | TransientError:

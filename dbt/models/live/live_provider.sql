@@ -1,1 +1,1 @@
-{{ performance(ref('int_events__by_recipient'), ['account_id', 'campaign_id', 'provider']) }}
+{{ live_performance(['account_id', 'campaign_id', 'provider']) }}

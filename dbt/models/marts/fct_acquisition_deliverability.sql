@@ -23,8 +23,18 @@ with recipients as (
     where activity.is_sent and {{ touched_since_last_build() }}
 ),
 
+counted as (
+    select
+        *,
+        null::bigint as anonymous_open_count,
+        null::bigint as anonymous_click_count
+    from (
+        {{ counts('recipients', keys) }}
+    )
+),
+
 performance as (
-    {{ performance('recipients', keys) }}
+    {{ rated('counted') }}
 )
 
 select

@@ -1,5 +1,9 @@
-with clicks as (
-    {{ link_clicks(ref('fct_recipient_activity'), ref('int_events__judged')) }}
+with counted as (
+    {{ link_counts(ref('fct_recipient_activity'), ref('int_events__judged')) }}
+),
+
+clicks as (
+    {{ link_rates('counted', ref('fct_variant_performance')) }}
 )
 
 select
