@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.shell import Desk, boundary, link
+from dashboards.shell import Desk, boundary, go, link
 from dashboards.words import plain
 from sillage.campaign.prepare import footer_of
 from sillage.content import template_file
@@ -110,7 +110,8 @@ def one(desk: Desk, seen: Shown, language: str) -> None:
     st.caption(plain(seen.source.subject))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         params = {"template": seen.key, **({} if is_own else {"written": language})}
-        link(words.t("Use this template"), "new_campaign", icon=":material/edit_square:", params=params)
+        if st.button(words.t("Use this template"), type="primary", icon=":material/edit_square:", key="template_use"):
+            go(words.t("New campaign"), "new_campaign", params)
         st.download_button(
             words.t("Export"), lambda: template_file.pack(seen.title, seen.source), f"{seen.key}.zip",
             mime="application/zip", icon=":material/download:", on_click="ignore",
