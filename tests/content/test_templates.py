@@ -1,4 +1,4 @@
-"""The template library: whole in both languages, each unlike the others, valid, small, and with nothing from outside."""
+"""The template library: whole in both languages, no two alike, valid, small, and with nothing from outside."""
 
 from __future__ import annotations
 

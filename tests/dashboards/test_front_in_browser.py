@@ -73,7 +73,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def test_way_in_is_usable_by_everybody_without_script(site: tuple[str, Links, Store], chromium: Browser):
-    """Set-up, sign-out, a wrong password, sign-in, own password and an invitation, by keyboard, on a phone, no script."""
+    """Set-up, sign-out, a wrong password, sign-in and an invitation: by keyboard, on a phone, without script."""
     address, links, store = site
     plain = chromium.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False, locale="fr")
     page = plain.new_page()
