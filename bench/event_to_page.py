@@ -123,7 +123,7 @@ def _sign_in(settings: Settings, store: Store, stage: scene.Scene) -> str:
     door = Door(store, settings.secret.get_secret_value())
     with store.write() as conn:
         user = users.add(
-            conn, email="bench@maison.example", name="Bench", language="en", password_hash="none", now=door.now()
+            conn, email="bench@maison.example", name="Bench", language="en", password_hash="", now=door.now()
         )
         users.join(conn, stage.account_id, user.id, Role.OWNER, now=door.now())
         return door.open(conn, user.id)
