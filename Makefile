@@ -7,7 +7,7 @@ SILLAGE_SHARED ?= ../shared
 export SILLAGE_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit bench chaos lock system clean
+.PHONY: help setup demo test check unit bench chaos screenshots pictures lock system clean
 
 help: ## Show what can be done
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -56,6 +56,12 @@ bench: setup ## Run the benchmarks; results go to bench/results.jsonl
 
 chaos: setup ## Kill, stop and confuse for ten minutes an engine, then count
 	$(BIN)/python -m pytest -s tests/chaos --chaos-minutes 10 --chaos-seed $${SEED:-1}
+
+screenshots: setup ## Save a picture of every page, in both languages, light and dark, desk and phone
+	$(BIN)/python tests/dashboards/screenshots.py
+
+pictures: setup ## Draw the images of the template library, and its gallery
+	$(BIN)/python tests/content/draw_templates.py images pictures
 
 lock: setup ## Pin the newest packages that fit pyproject.toml
 	$(BIN)/uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --upgrade \

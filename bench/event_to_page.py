@@ -24,6 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.results import record
 from sillage import processes
+from sillage.access import Door
 from sillage.campaign.create import CampaignSpec, SenderSpec, VariantSpec, create_campaign
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.schedule import schedule
@@ -31,11 +32,12 @@ from sillage.commands.demo import demo_settings
 from sillage.demo import once, scene
 from sillage.demo.people import CALM, make_people
 from sillage.domain.segment import parse_tree
+from sillage.domain.sign_in import Role
 from sillage.lake.backlog import backlog
 from sillage.lake.build import build_marts
 from sillage.log import configure
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns, segments
+from sillage.store import accounts, campaigns, segments, users
 from sillage.store.database import Store
 from sillage.store.tables import contacts
 from sillage.supervisor import Supervisor
@@ -92,7 +94,10 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int) -> d
     waits: list[float] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM))
-        page = browser.new_page(viewport={"width": 1280, "height": 2400})
+        context = browser.new_context(viewport={"width": 1280, "height": 2400})
+        cookie = {"name": "sillage", "value": _sign_in(settings, store, quiet), "domain": settings.host, "path": "/"}
+        context.add_cookies([cookie])  # type: ignore[list-item]  # playwright's own shape of a cookie
+        page = context.new_page()
         page.goto(f"http://{settings.host}:{settings.dashboards_port}/report?campaign={quiet.campaign_id}&lang=en")
         page.wait_for_function(f"document.body.innerText.includes('0 of {len(people)}')", timeout=120_000)
         sending = 0
@@ -111,6 +116,17 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int) -> d
         "max_s": round(ordered[-1], 2),
         "deciles_s": [round(q, 2) for q in statistics.quantiles(ordered, n=10)],
     }
+
+
+def _sign_in(settings: Settings, store: Store, stage: scene.Scene) -> str:
+    """The cookie of an owner of the account that is looked at."""
+    door = Door(store, settings.secret.get_secret_value())
+    with store.write() as conn:
+        user = users.add(
+            conn, email="bench@maison.example", name="Bench", language="en", password_hash="", now=door.now()
+        )
+        users.join(conn, stage.account_id, user.id, Role.OWNER, now=door.now())
+        return door.open(conn, user.id)
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

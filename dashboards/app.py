@@ -12,17 +12,15 @@ from starlette.middleware import Middleware
 from dashboards.front.cookies import Cookies
 from dashboards.front.guard import Guard
 from dashboards.front.routes import Routes
+from dashboards.shell import store_of
 from sillage.access import Door, Links
 from sillage.log import configure
 from sillage.settings import Settings
-from sillage.store.database import Store
-from sillage.store.migrate import upgrade
 
 configure("dashboards")
 log = structlog.get_logger()
 _settings = Settings.load()
-_store = Store(_settings.database_url)
-upgrade(_store)
+_store = store_of(_settings.database_url)
 _door = Door(_store, _settings.secret.get_secret_value())
 _cookies = Cookies(_settings)
 

@@ -41,7 +41,7 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
         words.t("Preheader"), key=f"preheader_{name}", help=words.t("What the inbox shows behind the subject.")
     )
     st.session_state.setdefault(f"language_{name}", MJML)
-    language = st.segmented_control(words.t("Written in"), [MJML, HTML], required=True, key=f"language_{name}")
+    language = st.segmented_control(words.t("Written in"), [MJML, HTML], required=True, key=f"language_{name}") or MJML
     upload = st.file_uploader(
         words.t("Take it from a file"), type=["mjml", "html", "htm"], key=f"upload_{name}", max_upload_size=1
     )

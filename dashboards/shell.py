@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -73,9 +73,20 @@ def _installation(settings: Settings) -> tuple[str, str]:
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: _installation})
 def _open(settings: Settings) -> tuple[Store, Reader]:
     """One store and one reader for all who look: opening them costs more than asking them."""
-    store = Store(settings.database_url)
+    return store_of(settings.database_url), Reader(settings)
+
+
+@cache
+def store_of(url: str) -> Store:
+    """The one store of this process, for its pages and for the guard before them.
+
+    DuckDB, which counts segments, takes SQLite's locks from the whole process when it closes the file, so the store
+    reconnects after it. A second store would not know: it went on reading a journal that another process had deleted,
+    and the guard turned away everybody who signed in later.
+    """
+    store = Store(url)
     upgrade(store)
-    return store, Reader(settings)
+    return store
 
 
 def language() -> str:

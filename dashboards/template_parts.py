@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards.shell import Desk, boundary, link
+from dashboards.shell import Desk, boundary, go, link
 from dashboards.words import plain
 from sillage.campaign.prepare import footer_of
 from sillage.content import template_file
@@ -17,7 +17,7 @@ from sillage.content import templates as built_in
 from sillage.content.message import Source
 from sillage.content.preview import shown
 from sillage.domain.campaign import MessageKind
-from sillage.i18n import language_of
+from sillage.i18n import LANGUAGES, language_of
 from sillage.store import campaigns, templates
 
 CATEGORIES = {
@@ -72,8 +72,8 @@ def gallery(desk: Desk, language: str) -> None:
         st.query_params["category"] = wanted
     else:
         st.query_params.pop("category", None)
-    with st.container(horizontal=True, gap="medium"):
-        for template in built_in.library().values():
+    with st.container(horizontal=True, gap="medium", horizontal_alignment="center"):
+        for template in sorted(built_in.library().values(), key=lambda t: kinds.index(t.category)):
             if wanted in {None, template.category}:
                 with st.container(width=230, border=True):
                     title = template.titles[language_of(words.language)]
@@ -110,7 +110,8 @@ def one(desk: Desk, seen: Shown, language: str) -> None:
     st.caption(plain(seen.source.subject))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         params = {"template": seen.key, **({} if is_own else {"written": language})}
-        link(words.t("Use this template"), "new_campaign", icon=":material/edit_square:", params=params)
+        if st.button(words.t("Use this template"), type="primary", icon=":material/edit_square:", key="template_use"):
+            go(words.t("New campaign"), "new_campaign", params)
         st.download_button(
             words.t("Export"), lambda: template_file.pack(seen.title, seen.source), f"{seen.key}.zip",
             mime="application/zip", icon=":material/download:", on_click="ignore",
@@ -192,7 +193,7 @@ def begin_with(desk: Desk) -> None:
 def _written(desk: Desk, language: str) -> None:
     words = desk.words
     wanted = st.segmented_control(
-        words.t("Written in"), list(built_in.LANGUAGES), default=language, required=True, key=f"written_{language}",
+        words.t("Written in"), list(LANGUAGES), default=language, required=True, key=f"written_{language}",
         format_func={"fr": "Français", "en": "English"}.__getitem__,
     )  # fmt: skip
     if wanted and wanted != language:

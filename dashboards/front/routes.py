@@ -27,6 +27,9 @@ log = structlog.get_logger()
 
 Form = dict[str, str]
 
+# Without any referrer a browser says of its own forms that they come from nowhere (Origin: null), as a stranger's do.
+HEADERS = {**PAGE_HEADERS, "referrer-policy": "same-origin"}
+
 
 class Routes:
     """The pages of the way in, of one installation."""
@@ -275,7 +278,7 @@ class Routes:
         body += f'<p><a href="/">{escape(words.t("Back to the pages"))}</a></p>' if back else ""
         foot = f"Sillage · {forms.other_languages(words, here)}"
         response = HTMLResponse(
-            document(words.language, title, body, foot=foot), 400 if fault else 200, headers=PAGE_HEADERS
+            document(words.language, title, body, foot=foot), 400 if fault else 200, headers=HEADERS
         )
         self._cookies.remember_form(response, nonce)
         return response
@@ -287,13 +290,11 @@ class Routes:
             f'<p><a href="/sign-in?lang={words.language}">{escape(words.t("Sign in"))}</a></p>'
         )
         title = words.t("This link leads nowhere")
-        return HTMLResponse(document(words.language, title, body), 404, headers=PAGE_HEADERS)
+        return HTMLResponse(document(words.language, title, body), 404, headers=HEADERS)
 
     def _plain(self, words: Words, text: str, status: int) -> Response:
         body = f'<p>{escape(text)}</p><p><a href="/sign-in">{escape(words.t("Sign in"))}</a></p>'
-        return HTMLResponse(
-            document(words.language, words.t("Something is in the way"), body), status, headers=PAGE_HEADERS
-        )
+        return HTMLResponse(document(words.language, words.t("Something is in the way"), body), status, headers=HEADERS)
 
 
 def _new_password(words: Words) -> str:

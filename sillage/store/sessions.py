@@ -162,11 +162,11 @@ def withdraw(conn: sa.Connection, account_id: AccountId, token_hash: bytes) -> N
 def tries(conn: sa.Connection, key: bytes, *, now: datetime) -> tuple[int, datetime | None]:
     """How many vain tries there were, and when the last one was; old ones are forgotten."""
     row = conn.execute(
-        sa.select(sign_in_tries.c.count, sign_in_tries.c.last_at).where(sign_in_tries.c.key == key)
+        sa.select(sign_in_tries.c.count.label("tries"), sign_in_tries.c.last_at).where(sign_in_tries.c.key == key)
     ).first()
     if row is None or now - row.last_at > FORGOTTEN_AFTER:
         return 0, None
-    return int(row.count), row.last_at
+    return int(row.tries), row.last_at
 
 
 def note_try(conn: sa.Connection, key: bytes, *, now: datetime) -> None:

@@ -144,7 +144,7 @@ def accounts_without_owner(conn: sa.Connection) -> list[AccountId]:
     """Accounts that nobody owns, as those made on the command line before anybody could sign in."""
     owned = sa.select(memberships.c.account_id).where(memberships.c.role == Role.OWNER.value)
     found = conn.execute(sa.select(accounts.c.id).where(accounts.c.id.not_in(owned)).order_by(accounts.c.id))
-    return [AccountId(i) for i in found.scalars()]
+    return list(map(AccountId, found.scalars()))
 
 
 def _membership(row: sa.RowMapping) -> Membership:

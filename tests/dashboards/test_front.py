@@ -22,6 +22,7 @@ from dashboards.front.guard import Guard
 from dashboards.front.routes import Routes
 from sillage.access import Door, Links
 from sillage.clock import Clock
+from sillage.commands.up import say_first_link
 from sillage.domain.sign_in import LINK_LIFE, SESSION_IDLE, SESSION_LIFE, LinkPurpose, Role
 from sillage.settings import Settings
 from sillage.store import accounts, sessions, users
@@ -446,6 +447,17 @@ def test_page_that_fails_shows_a_number_and_no_trace(site: Site, monkeypatch: py
     assert answer.status_code == 500
     assert "secret detail" not in answer.text
     assert re.search(r"\b[0-9a-f]{8}\b", answer.text)
+
+
+def test_first_start_prints_the_owners_link_and_later_ones_do_not(site: Site, capsys: pytest.CaptureFixture[str]):
+    """While nobody can sign in, the console shows a link that works; once somebody can, nothing is printed."""
+    say_first_link(site.settings, site.store)
+    link = re.search(r"http://\S+", capsys.readouterr().out)
+    assert link is not None
+    done = post(site.client(), path(link.group()), account_name="Maison", name="Ada", email="ada@maison.example")
+    assert done.status_code == 303
+    say_first_link(site.settings, site.store)
+    assert capsys.readouterr().out == ""
 
 
 def test_last_owner_can_not_leave(site: Site):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import subprocess
@@ -105,6 +106,20 @@ def test_home_and_report_show_the_same_figures_and_load_nothing_from_outside(
     assert f"campaign={_campaign(world)}" in page.url
     assert outside == []
     page.close()
+
+
+def test_guest_is_led_to_the_sign_in_page_and_gets_no_websocket(address: str, chromium: Browser) -> None:
+    """The running server shows a guest nothing but the way in, and refuses the handshake of the websocket."""
+    page = chromium.new_page()
+    page.goto(f"{address}/report?campaign=1")
+    assert page.url == f"{address}/sign-in?next=%2Freport%3Fcampaign%3D1"
+    page.close()
+    with closing(http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)) as asking:
+        asking.request("GET", "/_stcore/stream", headers={
+            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "streamlit",
+        })  # fmt: skip
+        assert asking.getresponse().status == 403
 
 
 def test_the_language_is_switched_and_stays_the_users(world: Home, address: str, chromium: Browser) -> None:

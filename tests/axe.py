@@ -1,0 +1,23 @@
+"""axe-core on a page: the faults that keep somebody from using it. Its script comes in a package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from playwright.sync_api import Page
+
+SCRIPT = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+SERIOUS = ("serious", "critical")
+
+
+def serious_faults(page: Page) -> list[str]:
+    """What axe-core finds serious or worse, as rule and place."""
+    page.evaluate(SCRIPT)
+    found: dict[str, Any] = page.evaluate("axe.run(document)")
+    return [
+        f"{fault['id']}: {node['target']} {node.get('failureSummary', '')[:300]}"
+        for fault in found["violations"]
+        if fault["impact"] in SERIOUS
+        for node in fault["nodes"]
+    ]
