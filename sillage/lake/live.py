@@ -29,12 +29,15 @@ def is_counted(reader: Reader, account_id: int, campaigns: Collection[int]) -> b
 
     Raises: NotFound before the first build; TransientError.
     """
-    (as_of,) = reader.query_marts("select as_of_seq from marts.main.as_of")
+    as_of = reader.query_marts("select as_of_seq from marts.main.as_of")
+    if not as_of:
+        # Founded, and nothing built yet: the views count everything.
+        return False
     # The number as a literal goes down to the files: those that the build has read are left out.
     ids = ", ".join(str(int(c)) for c in campaigns)
     newer = f"""
         select 1 from lake.main.events
-        where lake_seq > {int(as_of["as_of_seq"])} and account_id = ? and campaign_id in ({ids}) limit 1
+        where lake_seq > {int(as_of[0]["as_of_seq"])} and account_id = ? and campaign_id in ({ids}) limit 1
         """
     return not campaigns or not reader.query(newer, [account_id])
 
