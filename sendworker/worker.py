@@ -240,13 +240,17 @@ class Worker:
 
     def _look(self) -> None:
         """Look at the whole queue for the monitor, where there is one: it costs a million rows some 0.2 s."""
-        if self.metrics.is_served and time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + LOOK_S
+        is_looking = self._looking is not None and not self._looking.done()
+        if self.metrics.is_served and not is_looking and time.monotonic() >= self._next_look:
             self._looking = asyncio.create_task(self._look_at_queue())
 
     async def _look_at_queue(self) -> None:
+        """One look at a time, for a twentieth of it: a million rows take 60 MB, and ten seconds on a busy machine."""
+        started = time.monotonic()
         with contextlib.suppress(SillageError):
             self.metrics.queue(*await asyncio.to_thread(self._mailroom.queue))
+        took = time.monotonic() - started
+        self._next_look = time.monotonic() + max(LOOK_S, took * 20)
 
     async def _leave(self) -> None:
         await asyncio.gather(*(lane.stop(GRACE_S) for lane in self._lanes.values()))

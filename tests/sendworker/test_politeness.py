@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sendworker import claim
 from sendworker.mailroom import Job, Mailroom
 from sendworker.outcome import given_back
+from sendworker.worker import Worker
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.schedule import pause, resume
 from sillage.domain import quota
@@ -27,6 +28,7 @@ from sillage.store import accounts, campaigns, quotas, rates, workers
 from sillage.store.columns import from_micros
 from sillage.store.database import Store
 from sillage.store.deliveries import Outcome
+from sillage.store.queue import Depth
 from sillage.store.rates import Feedback
 from sillage.store.tables import contact_sends, contacts, deliveries
 from tests.conftest import SECRET, free_port
@@ -351,6 +353,29 @@ async def test_metrics_tell_queue_outcomes_and_shares(world: World, relay: Relay
     assert 'sillage_deferrals_total{provider="gmail",reason=' in text
     assert 'sillage_queue_depth{provider="gmail",state="deferred"} 1.0' in text
     assert 'sillage_share_connections{provider="gmail"} 4.0' in text
+
+
+async def test_looks_at_a_long_queue_do_not_pile_up(world: World, monkeypatch: pytest.MonkeyPatch):
+    """While one look at the queue goes on no other begins, however long it takes: each holds the queue in memory."""
+    looks: list[float] = []
+
+    def look() -> tuple[list[Depth], int]:
+        looks.append(time.monotonic())
+        time.sleep(0.3)
+        return [], 0
+
+    worker = Worker(world.settings, world.store)
+    monkeypatch.setattr(worker._mailroom, "queue", look)
+    worker.metrics.serve("127.0.0.1", free_port())
+    for _ in range(5):
+        worker._look()
+        worker._next_look = 0.0
+        await asyncio.sleep(0.01)
+    assert worker._looking is not None
+    await worker._looking
+    worker.metrics.stop()
+    assert len(looks) == 1
+    assert worker._next_look - time.monotonic() > 4.0
 
 
 def test_lost_answer_to_a_commit_repeats_and_forgets_nothing(world: World):
