@@ -77,23 +77,7 @@
 
     events as not materialized (
         select
-            events.account_id,
-            events.campaign_id,
-            events.variant_id,
-            events.contact_id,
-            events.event_id,
-            events.event_type,
-            greatest(events.lake_seq, coalesce(verdicts.lake_seq, 0)) as lake_seq,
-            events.occurred_at,
-            events.link_number,
-            {{ verdict_of_its_time() }} as is_machine,
-            events.provider,
-            events.attempt,
-            events.enhanced_status,
-            events.bounce_class,
-            events.reason,
-            events.via,
-            events.is_open_measured,
+            {{ judged_columns(verdict_of_its_time()) }},
             signs.sign
         from {{ ref('stg_lake__events') }} as events
         inner join changed
@@ -118,15 +102,7 @@
 {# Opens and clicks that name nobody, of campaigns that have new ones or new verdicts, twice as above. #}
 {% macro nobody_since_build() %}
     select
-        events.account_id,
-        events.campaign_id,
-        events.variant_id,
-        events.contact_id,
-        events.event_id,
-        events.event_type,
-        events.link_number,
-        greatest(events.lake_seq, coalesce(verdicts.lake_seq, 0)) as lake_seq,
-        {{ verdict_of_its_time() }} as is_machine,
+        {{ judged_columns(verdict_of_its_time()) }},
         signs.sign
     from {{ ref('stg_lake__events') }} as events
     inner join (

@@ -13,23 +13,7 @@ with verdicts as (
 )
 
 select
-    events.account_id,
-    events.campaign_id,
-    events.variant_id,
-    events.contact_id,
-    events.event_id,
-    events.event_type,
-    greatest(events.lake_seq, coalesce(verdicts.lake_seq, 0)) as lake_seq,
-    events.occurred_at,
-    events.link_number,
-    coalesce(verdicts.is_machine, events.is_machine, false) as is_machine,
-    events.provider,
-    events.attempt,
-    events.enhanced_status,
-    events.bounce_class,
-    events.reason,
-    events.via,
-    events.is_open_measured
+    {{ judged_columns('coalesce(verdicts.is_machine, events.is_machine, false)') }}
 from {{ ref('stg_lake__events') }} as events
 left join verdicts
     on
