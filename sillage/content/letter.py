@@ -234,7 +234,10 @@ class _Reader(HTMLParser):
         self._big += _is_big(tag, given.get("size", ""), style)
         if tag not in _VOID and len(self._open) < 10_000:  # noqa: PLR2004  # deeper than any mail
             hidden, tiny = (self._open[-1][1], self._open[-1][2]) if self._open else (False, False)
-            self._open.append((tag, hidden or _is_hidden(style), _is_tiny(style, given.get("size", "")) or tiny))
+            # A size of its own ends that of what is around it: MJML's columns have none (0px), their texts have.
+            if "font-size:" in style or given.get("size"):
+                tiny = _is_tiny(style, given.get("size", ""))
+            self._open.append((tag, hidden or _is_hidden(style), tiny))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":

@@ -14,6 +14,7 @@ from PIL import Image
 
 from sillage.content import template_file
 from sillage.content.html import Footer, from_mjml
+from sillage.content.letter import read_markup
 from sillage.content.message import Source, compile_variant
 from sillage.content.mime import Attachment
 from sillage.content.preview import _NOBODY, shown
@@ -69,6 +70,13 @@ def test_template_brings_its_pictures_and_fetches_nothing(name: str, language: s
     for file in filled.files:
         assert Image.open(io.BytesIO(file.content)).format == "PNG"
         assert (FOLDER / "images" / f"{file.cid}.svg").exists()
+
+
+def test_words_in_columns_without_a_size_are_read():
+    """MJML's columns have a size of nought and their texts one of their own: a filter's test takes them for words."""
+    markup = read_markup(from_mjml(template("newsletter-classic").fill("en", "Maison").body))
+    assert "The harbour wakes early" in markup.text
+    assert markup.tiny == ""
 
 
 def test_brand_is_a_word_whatever_it_is():
