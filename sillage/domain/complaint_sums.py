@@ -56,7 +56,7 @@ def read_sums(text: str, name: str, *, domain: str = "") -> list[Sum]:
         rows = list(csv.reader(io.StringIO(lines), delimiter=delimiter))[: MAX_ROWS + 1]
     except csv.Error as exc:
         raise BadInput(f"{name} is no CSV: {exc}", code="unreadable") from exc
-    if not rows:
+    if not any(rows):
         raise BadInput(f"{name} is empty: export the report again", code="empty_file")
     header = [_plain(cell) for cell in rows[0]]
     if {"date", "user reported spam rate"} <= set(header) or {"date", "spam rate"} <= set(header):
@@ -65,7 +65,7 @@ def read_sums(text: str, name: str, *, domain: str = "") -> list[Sum]:
         return list(_each(rows[1:], name, 2, lambda row: _signal_spam(dict(zip(header, row, strict=False)))))
     if "ip address" in header and "complaint rate" in header:
         return list(_each(rows[1:], name, 2, _snds))
-    if re.fullmatch(r"[\d.:a-f]+", header[0]) and len(header) >= _SNDS_COLUMNS:
+    if header and re.fullmatch(r"[\d.:a-f]+", header[0]) and len(header) >= _SNDS_COLUMNS:
         return list(_each(rows, name, 1, _snds))
     raise BadInput(
         f"{name}: these columns are of no report that we know ({', '.join(rows[0][:6])}): Postmaster Tools has Date and"
