@@ -7,7 +7,7 @@ least as new as it says.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
 from sillage.lake import live
+from sillage.lake.live import Source
 from sillage.store import campaigns, imports, incidents, segment_members, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
 from sillage.store.incidents import Incident, PausedSlice
@@ -131,17 +132,18 @@ def _ask(desk: Desk, sql: str, *params: object) -> list[Row]:
         return []
 
 
-def _is_counted(desk: Desk, campaign_ids: list[int]) -> bool:
+def _source(desk: Desk, running: Sequence[Campaign]) -> Source:
+    largest = max((c.audience or 0 for c in running), default=0)
     try:
-        return live.is_counted(desk.reader, desk.account_id, campaign_ids)
+        return live.source_of(desk.reader, desk.account_id, [int(c.id) for c in running], largest)
     except NotFound:
-        return False
+        return Source.EVENTS
 
 
-def _ask_live(desk: Desk, sql: str, *params: object, counted: bool) -> list[Row]:
-    """Rows of live views, or of the tables that hold the same where the last build has counted all there is."""
+def _ask_live(desk: Desk, sql: str, *params: object, source: Source) -> list[Row]:
+    """Rows of live views, or of what holds the same at less cost."""
     try:
-        return live.ask(desk.reader, sql, [desk.account_id, *params], counted=counted)
+        return live.ask(desk.reader, sql, [desk.account_id, *params], source)
     except NotFound:
         return []
 
@@ -160,11 +162,11 @@ def overview_now(desk: Desk, figures: dict[int, Row] | None = None) -> Overview:
         balances = campaigns.balances(conn, desk.account_id)
     figures = _performance(desk) if figures is None else figures
     has_marts = bool(figures) or bool(marts_as_of(desk))
-    running = [int(c.id) for c in found if c.state in RUNNING]
+    running = [c for c in found if c.state in RUNNING]
     if running and has_marts:
         # Ids are our own integers, and as literals they are pushed below the view's grouping.
-        ids = ", ".join(map(str, running))
-        rows = _ask_live(desk, f"{_LIVE_FIGURES} in ({ids})", counted=_is_counted(desk, running))
+        ids = ", ".join(str(int(c.id)) for c in running)
+        rows = _ask_live(desk, f"{_LIVE_FIGURES} in ({ids})", source=_source(desk, running))
         figures |= {row["campaign_id"]: row for row in rows}
     listed = [Listed(c, balances.get(c.id, campaigns.Balance()), figures.get(c.id)) for c in found]
     return Overview(now, listed, has_marts)
@@ -177,7 +179,7 @@ def performance(desk: Desk) -> dict[int, Row]:
 
 
 def _performance(desk: Desk) -> dict[int, Row]:
-    rows = _ask_live(desk, f"{_LIVE_FIGURES} is not null", counted=True)
+    rows = _ask_live(desk, f"{_LIVE_FIGURES} is not null", source=Source.TABLES)
     return {row["campaign_id"]: row for row in rows}
 
 
@@ -360,7 +362,7 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
         balance = campaigns.balance(conn, desk.account_id, campaign_id)
         paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
         stopped = incidents.of_campaign(conn, desk.account_id, campaign_id)
-    whole = _ask_live(desk, _WHOLE, campaign_id, counted=_is_counted(desk, [campaign_id]))
+    whole = _ask_live(desk, _WHOLE, campaign_id, source=_source(desk, [campaign]))
     mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
     figures = whole[0] if whole else None
     return Report(now, campaign, balance, figures, mine, paused, stopped, time.monotonic() - started)
@@ -375,8 +377,8 @@ def details(desk: Desk, campaign_id: CampaignId) -> Details:
     now, started = desk.now(), time.monotonic()
     with desk.store.read() as conn:
         campaign = campaigns.get(conn, desk.account_id, campaign_id)
-    counted = _is_counted(desk, [campaign_id])
-    parts = {name: _ask_live(desk, sql, campaign_id, counted=counted) for name, sql in LIVE.items()}
+    source = _source(desk, [campaign])
+    parts = {name: _ask_live(desk, sql, campaign_id, source=source) for name, sql in LIVE.items()}
     return Details(now, campaign, **parts, took_s=time.monotonic() - started)
 
 

@@ -85,9 +85,54 @@
 {% endmacro %}
 
 
-{# Live: what the last build counted, by `keys`, with what came since. Opens and clicks that name nobody belong to no
+{# Live: counted from all events at the moment of the question. `anonymous` is a relation of opens and clicks that name
+   nobody, by variant; without one they are left out, and their totals are null. #}
+{% macro performance(relation, keys, anonymous=none) %}
+    with counted as (
+        {{ counts(relation, keys) }}
+    ),
+
+    completed as (
+        select
+            {% if anonymous %}
+                counted.* replace (
+                    greatest(counted.last_lake_seq, anonymous.last_lake_seq) as last_lake_seq
+                ),
+                coalesce(anonymous.anonymous_open_count, 0) as anonymous_open_count,
+                coalesce(anonymous.anonymous_click_count, 0) as anonymous_click_count
+            {% else %}
+                counted.*,
+                null::bigint as anonymous_open_count,
+                null::bigint as anonymous_click_count
+            {% endif %}
+        from counted
+        {% if anonymous %}
+            left join (
+                select
+                    {% for key in keys %}
+                        {{ key }},
+                    {% endfor %}
+                    max(last_lake_seq) as last_lake_seq,
+                    sum(anonymous_open_count)::bigint as anonymous_open_count,
+                    sum(anonymous_click_count)::bigint as anonymous_click_count
+                from {{ anonymous }}
+                group by {{ keys | join(', ') }}
+            ) as anonymous
+                on
+                    {% for key in keys %}
+                        counted.{{ key }} is not distinct from anonymous.{{ key }}{{ ' and' if not loop.last }}
+                    {% endfor %}
+
+        {% endif %}
+    )
+
+    {{ rated('completed') }}
+{% endmacro %}
+
+
+{# Live, for very large campaigns: what the last build counted, by `keys`, with what came since. Opens and clicks that name nobody belong to no
    provider: where that is a key they are left out, and their totals are null. #}
-{% macro live_performance(keys) %}
+{% macro performance_since(keys) %}
     {% set names = count_names() %}
     {% set by_provider = 'provider' in keys %}
     {% set base = ref('fct_recipient_counts') %}

@@ -1,9 +1,10 @@
-{# What the live views are made of: the counts of the last build, and what came since.
+{# What the live views of very large campaigns are made of: the counts of the last build, and what came since.
 
    To count a campaign of a million from its events takes a second of a core; the tables of the build have done it up
-   to their as-of. So a live view takes their rows and changes only what has changed: a recipient with newer events is
+   to their as-of. So such a view takes their rows and changes only what has changed: a recipient with newer events is
    taken out as the build had counted it (sign -1) and put in as it is now (sign 1), both by the one definition in
-   by_recipient, from all its events. That is exact, and costs what the new events cost.
+   by_recipient, from all its events. That is exact, and costs what the new events cost; to plan it
+   costs four times what planning a live view does, so campaigns of ordinary size are counted from their events.
 
    While a build runs, its tables are not all as of the same event, so each is asked for its own position. The number
    in `built_up_to` is a literal on purpose: only as such it goes down to the files and leaves the old ones out. #}

@@ -1,12 +1,15 @@
-"""Where a campaign's figures of this moment stand: in dbt's live views or, while nothing has come since, its tables.
+"""Where a campaign's figures of this moment stand: three relations of dbt hold the very same rows, at different costs.
 
-A live view takes what the last build counted and counts anew what came since. To plan that costs more than to do it,
-so whoever looks at campaigns of which nothing has come asks the tables: they hold the very same rows.
+The tables, while nothing has come since the last build: some milliseconds. The views `live_`, which count a campaign's
+events anew: for 100,000 recipients a quarter of a second of a core, and for a million over a second. The views
+`since_`, which take what the last build counted and count anew what came since: for a million recipients half of that,
+most of it to plan the question, whatever there is to count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from sillage.lake.reader import Reader
@@ -20,6 +23,32 @@ VIEWS: Mapping[str, str] = {
     "live_curve": "fct_campaign_curve",
 }
 """Each live view, and the table that shows the same as of the last build."""
+LARGE = 400_000
+"""Recipients from which on to count what came since is cheaper than to count everything."""
+
+
+class Source(StrEnum):
+    """What is asked: which of the relations that hold the same."""
+
+    TABLES = "tables"
+    EVENTS = "events"
+    CHANGES = "changes"
+
+    def relation(self, view: str) -> str:
+        """The relation in the place of a live view."""
+        if self is Source.TABLES:
+            return f"marts.main.{VIEWS[view]}"
+        return f"marts.main.{view.replace('live_', 'since_') if self is Source.CHANGES else view}"
+
+
+def source_of(reader: Reader, account_id: int, campaigns: Collection[int], largest: int) -> Source:
+    """Where to ask for some campaigns, the largest of which has so many recipients.
+
+    Raises: as `is_counted`.
+    """
+    if is_counted(reader, account_id, campaigns):
+        return Source.TABLES
+    return Source.CHANGES if largest >= LARGE else Source.EVENTS
 
 
 def is_counted(reader: Reader, account_id: int, campaigns: Collection[int]) -> bool:
@@ -42,13 +71,10 @@ def is_counted(reader: Reader, account_id: int, campaigns: Collection[int]) -> b
     return not campaigns or not reader.query(newer, [account_id])
 
 
-def ask(reader: Reader, sql: str, params: Sequence[object] = (), *, counted: bool) -> list[dict[str, Any]]:
+def ask(reader: Reader, sql: str, params: Sequence[object], source: Source) -> list[dict[str, Any]]:
     """The rows of a question whose relations are named in braces, as `from {live_campaign}`.
 
     Raises: NotFound, TransientError.
     """
-    if counted:
-        return reader.query_marts(
-            sql.format_map({view: f"marts.main.{table}" for view, table in VIEWS.items()}), params
-        )
-    return reader.query(sql.format_map({view: f"marts.main.{view}" for view in VIEWS}), params)
+    asked = sql.format_map({view: source.relation(view) for view in VIEWS})
+    return reader.query_marts(asked, params) if source is Source.TABLES else reader.query(asked, params)

@@ -152,6 +152,9 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
         allowed = ", ".join("'" + str(d).replace("'", "''") + "'" for d in directories)
         con.execute(f"set allowed_directories = [{allowed}]")
         con.execute("set enable_external_access = false")
+        # To order the joins of our views it reads the catalog's statistics again and again: half of planning. They
+        # are written in their order, and run as fast without (measured on 20 million events).
+        con.execute("set disabled_optimizers = 'join_order'")
         con.execute("set lock_configuration = true")
     except duckdb.Error as exc:
         con.close()

@@ -14,13 +14,15 @@ from sillage.errors import NotFound, TransientError
 from sillage.lake import catalog
 from sillage.lake.build import BuildResult, build_marts
 from sillage.lake.figures import campaign_figures
-from sillage.lake.live import VIEWS, is_counted
+from sillage.lake.live import LARGE, VIEWS, Source, is_counted, source_of
 from sillage.lake.reader import Reader
 
 pytestmark = pytest.mark.slow
 
 Rows = list[tuple[Any, ...]]
 CAMPAIGNS = (HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING)
+LIVE = (Source.EVENTS, Source.CHANGES)
+"""The two ways to count live."""
 
 
 @dataclass
@@ -30,10 +32,12 @@ class Built:
     world: World
     first: BuildResult
     second: BuildResult
-    between: dict[tuple[str, int], Rows]
+    between: dict[tuple[str, int, Source], Rows]
     """What the live views showed between the builds, when the later events had come and nobody had built on them."""
     counted: list[bool]
     """Whether the marts had counted all there is: after the first build, between the two, after the second."""
+    sources: list[Source]
+    """What was asked between the builds, for a campaign just below the size at which changes alone are counted, and at it."""
     known: list[int]
     """Up to which event the marts said they were, asked as what may be remembered, at the same moments."""
     reader: Reader
@@ -51,7 +55,7 @@ class Built:
     def live(self, view: str, campaign: int, *, shown_by: str | None = None) -> Rows:
         """All columns of a live view for one campaign, from the view or from the mart that has them too."""
         columns = [c for (c,) in self.rows(f"select column_name from (describe marts.main.{view})")]
-        asked = f"select {', '.join(columns)} from marts.main.{shown_by or view}"
+        asked = f"select {', '.join(columns)} from {shown_by or Source.EVENTS.relation(view)}"
         return self.rows(f"{asked} where account_id = 1 and campaign_id = $1", campaign)
 
 
@@ -61,11 +65,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     world = make(tmp_path_factory.mktemp("marts"))
     first = build_marts(world.settings, unit_tests=True)
     reader = Reader(world.settings)
-    built = Built(world, first, first, {}, [], [], reader)
+    built = Built(world, first, first, {}, [], [], [], reader)
     built.note()
     world.collect(world.late)
     built.note()
-    built.between = {(live, campaign): built.live(live, campaign) for live in VIEWS for campaign in CAMPAIGNS}
+    built.between = {
+        (live, campaign, kind): built.live(live, campaign, shown_by=kind.relation(live))
+        for live in VIEWS
+        for campaign in CAMPAIGNS
+        for kind in LIVE
+    }
+    built.sources = [source_of(reader, 1, [CHANCE], size) for size in (LARGE - 1, LARGE)]
     built.second = build_marts(world.settings)
     built.note()
     yield built
@@ -143,22 +153,27 @@ def test_links_show_who_clicked(built: Built) -> None:
 @pytest.mark.parametrize("campaign", CAMPAIGNS)
 def test_live_views_and_marts_agree_to_the_digit(built: Built, campaign: int) -> None:
     """On the same events every figure of a live view is the figure of its mart."""
-    for live, mart in VIEWS.items():
-        shown = built.live(live, campaign)
-        assert shown == built.live(live, campaign, shown_by=mart), live
+    for live in VIEWS:
+        shown = built.live(live, campaign, shown_by=Source.TABLES.relation(live))
+        for kind in LIVE:
+            assert shown == built.live(live, campaign, shown_by=kind.relation(live)), (live, kind)
         assert shown or live in {"live_links", "live_bounces"}
 
 
 @pytest.mark.parametrize("campaign", CAMPAIGNS)
 def test_live_views_between_two_builds_show_what_the_second_one_finds(built: Built, campaign: int) -> None:
     """With late, replayed, shuffled and re-judged events on top of a build they show what counting all anew gives."""
-    for live, mart in VIEWS.items():
-        assert built.between[live, campaign] == built.live(live, campaign, shown_by=mart), live
+    for live in VIEWS:
+        found = built.live(live, campaign, shown_by=Source.TABLES.relation(live))
+        for kind in LIVE:
+            assert built.between[live, campaign, kind] == found, (live, kind)
 
 
 def test_what_a_build_has_counted_is_asked_of_its_tables(built: Built) -> None:
     """Nothing has come since a build: its tables say it all. Something has: they don't, until the next one."""
     assert built.counted == [True, False, True]
+    assert built.sources == [Source.EVENTS, Source.CHANGES]
+    assert source_of(built.reader, 1, [CHANCE], LARGE) is Source.TABLES
     assert built.known == [built.first.as_of_seq, built.first.as_of_seq, built.second.as_of_seq]
 
 

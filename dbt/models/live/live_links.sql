@@ -1,46 +1,15 @@
-{% set base = ref('fct_link_clicks') %}
-with {{ since_build(base, 'as_of_seq') }},
-
-recipients as (
-    {{ by_recipient('events', ['sign']) }}
+with clicks as (
+    {{ link_counts(ref('int_events__by_recipient'), ref('int_events__judged')) }}
 ),
 
-nobody as (
-    {{ nobody_since_build() }}
-),
-
-clicks_since as (
-    {% for relation in ['events', 'nobody'] %}
-        select
-            account_id,
-            campaign_id,
-            variant_id,
-            contact_id,
-            event_id,
-            event_type,
-            link_number,
-            lake_seq,
-            is_machine,
-            sign
-        from {{ relation }}
-        where event_type = 'clicked'
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
-),
-
-counted_since as (
-    {{ link_counts('recipients', 'clicks_since', ['sign']) }}
-),
-
-counted as (
-    {{ brought_up_to_date(
-        base, 'counted_since', ['account_id', 'campaign_id', 'variant_id', 'link_number'], link_count_names()
-    ) }}
-),
-
-clicks as (
-    select * from counted
-    where greatest({{ link_count_names() | join(', ') }}) > 0
+delivered as (
+    select
+        account_id,
+        campaign_id,
+        variant_id,
+        count(*) filter (where is_delivered) as delivered_count
+    from {{ ref('int_events__by_recipient') }}
+    group by 1, 2, 3
 )
 
-{{ link_rates('clicks', ref('live_variant')) }}
+{{ link_rates('clicks', 'delivered') }}

@@ -1,1 +1,1 @@
-{{ live_performance(['account_id', 'campaign_id', 'provider']) }}
+{{ performance(ref('int_events__by_recipient'), ['account_id', 'campaign_id', 'provider']) }}

@@ -1,0 +1,1 @@
+{{ performance_since(['account_id', 'campaign_id']) }}
