@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 AIM_S = 0.015
 """How long a chunk aims to hold the write lock. On a quiet machine the longest is some twice that, below 50 ms."""
+AIM_WITHOUT_LOCK_S = 0.25
+"""The same where writers wait for single rows only (PostgreSQL), and to plan a chunk's statements takes 40 ms."""
 SMALLEST, LARGEST = 20, 20_000
 GROWTH = 1.5
 
@@ -18,6 +20,8 @@ class Pace:
     """What the next chunk may cost."""
     per_row: float = 1.0
     """Units that a row of the last chunk cost."""
+    aim_s: float = AIM_S
+    """Seconds that a chunk may take."""
 
     @property
     def rows(self) -> int:
@@ -32,10 +36,15 @@ class Pace:
 
     def learn(self, rows: int, cost: float, held_s: float) -> None:
         """Take the time of a chunk into account. It shrinks at once and grows slowly: one lucky chunk proves little."""
-        fit = cost * AIM_S / max(held_s, 1e-6)
+        fit = cost * self.aim_s / max(held_s, 1e-6)
         small = cost < 0.5 * self.units
         if fit < self.units:
             self.units = max(fit, self.units * 0.3, float(SMALLEST))
         elif not small:
             self.units = min(fit, self.units * GROWTH)
         self.per_row = max(cost / max(rows, 1), 0.5)
+
+
+def aim_of(*, is_sqlite: bool) -> float:
+    """Seconds that a chunk may take with an engine of ops."""
+    return AIM_S if is_sqlite else AIM_WITHOUT_LOCK_S

@@ -25,7 +25,7 @@ from sillage.ingest import originals
 from sillage.ingest.batches import Batch, Sources, Stager, batches, shape_of
 from sillage.ingest.inspection import Understood, look
 from sillage.ingest.options import ImportOptions
-from sillage.ingest.pace import Pace
+from sillage.ingest.pace import Pace, aim_of
 from sillage.ingest.permission import ConsentRules
 from sillage.ingest.report import Counts, ImportReport, Refused, RefusedFile
 from sillage.ingest.rows import Judge, Reading
@@ -125,7 +125,8 @@ class Run:
             options.consent_version, options.consent_declared_by,
         )  # fmt: skip
         stager = Stager(self.settings.secret.get_secret_value(), shape, sources)
-        chunks = Chunks(self.settings, job, shape, report, one.done_rows)
+        pace = Pace(aim_s=aim_of(is_sqlite=self.store.is_sqlite))
+        chunks = Chunks(self.settings, job, shape, report, pace, one.done_rows)
         skip, read = one.done_rows, 0
         frames = found.table.frames(found.columns.column("email"))
         judge.look_ahead(found.table.frames(found.columns.column("email")))
@@ -211,16 +212,16 @@ def quick_turns() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Chunks:
-    """Writes staged rows in transactions of some 20 ms each."""
+    """Writes staged rows in transactions of some 20 ms each (PostgreSQL: 250 ms)."""
 
     settings: Settings
     job: Job
     shape: Shape
     report: ImportReport
+    pace: Pace
     done_rows: int
     left_out: list[tuple[int, str]] = field(default_factory=list)
     """Of the last chunk: rows whose people stay out, and why."""
-    pace: Pace = field(default_factory=Pace)
     _checkpoint_at: float = 0.0
 
     def write(self, session: Session, first: int, last: int) -> Iterator[int]:

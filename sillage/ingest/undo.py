@@ -17,7 +17,7 @@ import structlog
 from sillage.domain.ids import AccountId, ImportId
 from sillage.errors import Refused
 from sillage.ingest import originals
-from sillage.ingest.pace import Pace
+from sillage.ingest.pace import Pace, aim_of
 from sillage.settings import Settings
 from sillage.store import files, imports, undoing
 from sillage.store.database import Store
@@ -97,7 +97,7 @@ def _walk(
     store: Store, one: Import, step: Callable[[sa.Connection, Import, int, int], Part], report: UndoReport
 ) -> int:
     """Do a step part by part, each in a transaction of its own that is cut by time."""
-    pace, after, done = Pace(per_row=_COST), 0, 0
+    pace, after, done = Pace(per_row=_COST, aim_s=aim_of(is_sqlite=store.is_sqlite)), 0, 0
     while True:
         limit = pace.rows
         with store.write() as conn:

@@ -89,9 +89,12 @@ def decide(conn: sa.Connection, job: Job, shape: Shape, first: int, last: int) -
         found = conn.exec_driver_sql("select seq from sqlite_sequence where name = 'contacts'").scalar() or 0
         values["base"] = int(found) + 1 - first
     else:
-        # Each row finds its own by a key: a plan that reads all contacts would be chosen for a small account. The
-        # price that the planner puts on what is forbidden would call the compiler (0.8 s a statement).
-        for setting in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"):
+        # Each row finds its own by a key: a plan that reads all contacts of an account would be chosen for a small one,
+        # and kept while it grows (60,000 new people took a minute so, and six seconds by keys). The price that the
+        # planner puts on what is forbidden would call the compiler (0.8 s a statement).
+        for setting in (
+            "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "enable_bitmapscan", "enable_material", "jit",
+        ):  # fmt: skip
             conn.exec_driver_sql(f"set local {setting} = off")
     conn.exec_driver_sql("delete from plan" if is_sqlite else "truncate plan")
     _run(conn, _decision(shape, job.mode, is_sqlite=is_sqlite, is_dry=not job.import_id), values)
