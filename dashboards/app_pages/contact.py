@@ -7,6 +7,7 @@ import streamlit as st
 from dashboards import audiences, contact_queries, figures
 from dashboards.consent_panel import consent_panel
 from dashboards.contact_fields import contact_fields
+from dashboards.erasure_list import erasure_list
 from dashboards.shell import Desk, show
 from dashboards.words import plain
 from sillage.campaign import sentence
@@ -29,7 +30,7 @@ def contact_page(desk: Desk) -> None:
     if chosen.isdecimal():
         _person(desk, ContactId(int(chosen)))
     else:
-        _erasures(desk)
+        erasure_list(desk)
 
 
 def _found(desk: Desk, text: str) -> None:
@@ -87,27 +88,6 @@ def _acts(desk: Desk, contact_id: ContactId) -> None:
             st.cache_data.clear()
             del st.query_params["contact"]
             st.rerun()
-
-
-@st.fragment(run_every=5.0)
-def _erasures(desk: Desk) -> None:
-    """How far the erasures of the account have come; nothing where there is none."""
-    words = desk.words
-    found = contact_queries.recent_erasures(desk)
-    if not found:
-        return
-    st.markdown(f"**{words.t('Erasures')}**")
-    rows = []
-    for one in found:
-        steps = (
-            (one.files_at, words.t("files to look through")),
-            (one.rewritten_at, words.t("events and figures to rewrite")),
-            (one.done_at, words.t("former files to delete")),
-        )
-        left = [name for done_at, name in steps if done_at is None]
-        rows.append([words.second(one.requested_at), str(one.contact_id), words.t("gone everywhere") if not left else
-                     words.t("gone from the contacts; left: %(steps)s", steps=", ".join(left))])  # fmt: skip
-    figures.table([words.t(h) for h in ("Asked for", "Contact number", "How far")], rows, left=3)
 
 
 def _segments(desk: Desk, contact_id: ContactId) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
 from pages_world import Browser, Home
 from streamlit.testing.v1 import AppTest
 
@@ -156,5 +157,6 @@ def test_a_person_is_erased_from_their_page_and_the_page_says_how_far(
         erasures.note_files(conn, one, {}, now=bare.settings.clock.now())
         for step in ("rewritten_at", "expired_at", "done_at"):
             erasures.note_step(conn, [one], step, now=bare.settings.clock.now())
+    st.cache_data.clear()
     app = browser.open(bare, "contact")
     assert "gone everywhere" in _text(app)
