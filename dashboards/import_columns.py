@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards.shell import Desk
 from dashboards.words import Words, plain
+from sillage.campaign.sentence import CONTACT_FIELDS
 from sillage.domain.field import FieldType
 from sillage.ingest import Inspection
 from sillage.ingest.mapping import FIELDS, IGNORED, OWN, key_of
@@ -14,16 +15,7 @@ from sillage.store import fields
 
 MAX_COLUMNS_SHOWN = 60
 COLUMN_FIELDS = {
-    "email": "e-mail address",
-    "phone": "phone",
-    "first_name": "first name",
-    "last_name": "last name",
-    "company": "company",
-    "country": "country",
-    "city": "city",
-    "postcode": "postcode",
-    "language": "language",
-    "birthday": "birthday",
+    **CONTACT_FIELDS,
     "marketing_consent": "consent to marketing",
     "subscription": "state of the subscription",
     "unsubscribed": "unsubscribed",

@@ -8,7 +8,7 @@ from typing import Any
 from sillage.domain import segment as s
 from sillage.i18n import catalogue
 
-FIELDS = {
+CONTACT_FIELDS = {
     "email": "e-mail address",
     "phone": "phone",
     "first_name": "first name",
@@ -19,6 +19,10 @@ FIELDS = {
     "postcode": "postcode",
     "language": "language",
     "birthday": "birthday",
+}
+"""What a contact's own fields are called."""
+FIELDS = {
+    **CONTACT_FIELDS,
     "provider": "mailbox provider",
     "source": "source",
     "created_at": "contact since",
