@@ -168,7 +168,7 @@ def _reports(reader: Reader, account_id: int, state: str, count: int) -> dict[st
 
         def ask(sql: str, rank: int = rank, source: Source = source) -> None:
             reader.forget()
-            live.ask(reader, sql, [account_id, rank], source)
+            live.ask(reader, sql, [account_id, rank], source, account_id=account_id, campaigns=[rank])
 
         parts = {query: _timed(partial(ask, sql), count) for query, sql in queries.LIVE.items()}
         found[f"{state}_{name}"] = {

@@ -140,10 +140,11 @@ def _source(desk: Desk, running: Sequence[Campaign]) -> Source:
         return Source.EVENTS
 
 
-def _ask_live(desk: Desk, sql: str, *params: object, source: Source) -> list[Row]:
-    """Rows of live views, or of what holds the same at less cost."""
+def _ask_live(desk: Desk, sql: str, *params: object, source: Source, of: Sequence[CampaignId] = ()) -> list[Row]:
+    """Rows of live views about some campaigns, or of what holds the same at less cost."""
     try:
-        return live.ask(desk.reader, sql, [desk.account_id, *params], source)
+        asked = [desk.account_id, *params]
+        return live.ask(desk.reader, sql, asked, source, account_id=desk.account_id, campaigns=of)
     except NotFound:
         return []
 
@@ -166,7 +167,7 @@ def overview_now(desk: Desk, figures: dict[int, Row] | None = None) -> Overview:
     if running and has_marts:
         # Ids are our own integers, and as literals they are pushed below the view's grouping.
         ids = ", ".join(str(int(c.id)) for c in running)
-        rows = _ask_live(desk, f"{_LIVE_FIGURES} in ({ids})", source=_source(desk, running))
+        rows = _ask_live(desk, f"{_LIVE_FIGURES} in ({ids})", source=_source(desk, running), of=[c.id for c in running])
         figures |= {row["campaign_id"]: row for row in rows}
     listed = [Listed(c, balances.get(c.id, campaigns.Balance()), figures.get(c.id)) for c in found]
     return Overview(now, listed, has_marts)
@@ -362,7 +363,7 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
         balance = campaigns.balance(conn, desk.account_id, campaign_id)
         paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
         stopped = incidents.of_campaign(conn, desk.account_id, campaign_id)
-    whole = _ask_live(desk, _WHOLE, campaign_id, source=_source(desk, [campaign]))
+    whole = _ask_live(desk, _WHOLE, campaign_id, source=_source(desk, [campaign]), of=[campaign_id])
     mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
     figures = whole[0] if whole else None
     return Report(now, campaign, balance, figures, mine, paused, stopped, time.monotonic() - started)
@@ -378,7 +379,7 @@ def details(desk: Desk, campaign_id: CampaignId) -> Details:
     with desk.store.read() as conn:
         campaign = campaigns.get(conn, desk.account_id, campaign_id)
     source = _source(desk, [campaign])
-    parts = {name: _ask_live(desk, sql, campaign_id, source=source) for name, sql in LIVE.items()}
+    parts = {name: _ask_live(desk, sql, campaign_id, source=source, of=[campaign_id]) for name, sql in LIVE.items()}
     return Details(now, campaign, **parts, took_s=time.monotonic() - started)
 
 

@@ -73,7 +73,7 @@ def _installation(settings: Settings) -> tuple[str, str]:
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: _installation})
 def _open(settings: Settings) -> tuple[Store, Reader]:
     """One store and one reader for all who look: opening them costs more than asking them."""
-    return store_of(settings.database_url), Reader(settings)
+    return store_of(settings.database_url), Reader(settings, threads=1)
 
 
 @cache

@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Look each second until told to stop; alerts are told beside it, so that a slow server holds up no guard."""
-    reader = Reader(settings)
+    reader = Reader(settings, threads=1)
     notifier = Notifier(settings, store)
     standing = Standing(settings, store, reader)
     others = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.cookiejar
 import ipaddress
 import re
 import ssl
@@ -13,7 +12,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from sendworker.postoffice.errands import Fetch
 from sendworker.postoffice.letter import read_form
@@ -61,14 +61,11 @@ class Browsers:
     def __init__(self) -> None:
         context = ssl.create_default_context()
         self._clients = [
-            httpx.AsyncClient(
-                limits=httpx.Limits(max_connections=CONNECTIONS_EACH, max_keepalive_connections=CONNECTIONS_EACH),
-                timeout=TIMEOUT_SECONDS,
-                follow_redirects=False,
-                trust_env=False,
-                verify=context,
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS_EACH, ssl=context),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
                 # A jar that takes nothing: RFC 8058 3.2, and people do not share cookies.
-                cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
             for _ in range(CLIENTS)
         ]
@@ -81,7 +78,7 @@ class Browsers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for client in self._clients:
-            await client.aclose()
+            await client.close()
 
     async def fetch(self, fetch: Fetch, person: int) -> list[Answer]:
         """Do one request, and where it says so send the form of the page that came.
@@ -89,14 +86,14 @@ class Browsers:
         Raises: NoAnswer.
         """
         answer, response = await self._ask(fetch, person, fetch.method, fetch.url, fetch.body, fetch.headers)
-        if not fetch.sends_form or response is None or not response.is_success:
+        if not fetch.sends_form or response is None or not response.ok:
             return [answer]
-        form = read_form(response.text)
+        form = read_form(await response.text(errors="replace"))
         if form is None:
             now = time.time()
             return [answer, Answer("unsubscribe", "POST", answer.path, None, "no_form", None, now, now)]
         # What a browser does for a page of its own: it sends back the cookies that came with it, to that page alone.
-        pairs = [cookie.partition(";")[0].strip() for cookie in response.headers.get_list("set-cookie")]
+        pairs = [cookie.partition(";")[0].strip() for cookie in response.headers.getall("set-cookie", [])]
         cookies = (("Cookie", "; ".join(pairs)),) if pairs else ()
         headers = (*fetch.headers, ("Content-Type", "application/x-www-form-urlencoded"), *cookies)
         try:
@@ -117,7 +114,7 @@ class Browsers:
         body: bytes,
         headers: tuple[tuple[str, str], ...],
         kind: str | None = None,
-    ) -> tuple[Answer, httpx.Response | None]:
+    ) -> tuple[Answer, aiohttp.ClientResponse | None]:
         at = time.time()
         kind = kind or fetch.kind
         if not is_loopback(url):
@@ -126,15 +123,20 @@ class Browsers:
         path = (split.path + (f"?{split.query}" if split.query else ""))[:_MAX_PATH]
         sent = {**dict(headers), "User-Agent": fetch.origin.agent, "X-Forwarded-For": fetch.origin.ip}
         try:
-            response = await self._clients[person % CLIENTS].request(method, url, headers=sent, content=body or None)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
+            client, target = self._clients[person % CLIENTS], URL(url, encoded=url.isascii())
+            async with client.request(
+                method, target, headers=sent, data=body or None, allow_redirects=False
+            ) as response:
+                await response.read()
+        except ValueError:
+            # An address (InvalidURL) or a header that can't be sent.
             return Answer(kind, method, path, None, "bad_url", None, at, time.time()), None
-        except httpx.HTTPError as exc:
+        except (aiohttp.ClientError, TimeoutError) as exc:
             raise NoAnswer(type(exc).__name__) from exc
-        if response.status_code >= _SERVER_ERROR:
-            raise NoAnswer(str(response.status_code))
+        if response.status >= _SERVER_ERROR:
+            raise NoAnswer(str(response.status))
         location = response.headers.get("location")
-        return Answer(kind, method, path, response.status_code, "answered", location, at, time.time()), response
+        return Answer(kind, method, path, response.status, "answered", location, at, time.time()), response
 
     def _refuse(self, kind: str, method: str, url: str, at: float) -> Answer:
         host = _HOST.sub(r"\1", url)[:200]

@@ -31,6 +31,9 @@ PROJECT_MARK = "project"
 AS_OF_SEQ = "SILLAGE_AS_OF_SEQ"
 AS_OF_AT = "SILLAGE_AS_OF_AT"
 PREVIOUS_SEQ = "SILLAGE_PREVIOUS_SEQ"
+VIEWS_STAND = "SILLAGE_VIEWS_STAND"
+FOUNDED = "founded "
+"""Before the fingerprint of a project whose views stand, and whose tables nobody has filled yet."""
 # Pages that were opened before a build read the tables that it replaced, until their query ends.
 KEPT_MIN = 30
 _LOCK_POLL_S = 0.5
@@ -76,10 +79,16 @@ def build_marts(
         options = ["--full-refresh"] if full_refresh else []
         options += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
         options += ["--select", *select.split()] if select else []
+        views_stand = _mark(settings).removeprefix(FOUNDED) == fingerprint
+        if select is None and not views_stand:
+            # Until this build is through, the tables and views are of no project.
+            _fingerprint_file(settings).parent.mkdir(parents=True, exist_ok=True)
+            _fingerprint_file(settings).write_text("being built")
         position = {
             AS_OF_SEQ: str(as_of_seq),
             AS_OF_AT: as_of_at.isoformat(),
             PREVIOUS_SEQ: "" if full_refresh or previous is None else str(previous),
+            VIEWS_STAND: "yes" if views_stand else "no",
         }
         results = _run_dbt(settings, position, options)
         if select is None:
@@ -146,8 +155,7 @@ def _lake_position(settings: Settings) -> int:
 
 def _previous(settings: Settings, as_of_seq: int, fingerprint: str) -> int | None:
     """Up to where the whole last build read; None where the tables are not of this project or of this lake."""
-    file = _fingerprint_file(settings)
-    if not file.exists() or file.read_text() != fingerprint:
+    if _mark(settings) != fingerprint:
         return None
     held = _one(settings, "marts", "select max(as_of_seq) from marts.main.as_of")
     return int(held) if held is not None and held <= as_of_seq else None
@@ -182,6 +190,11 @@ def project_fingerprint() -> str:
 
 def _fingerprint_file(settings: Settings) -> Path:
     return settings.marts_dir / PROJECT_MARK
+
+
+def _mark(settings: Settings) -> str:
+    file = _fingerprint_file(settings)
+    return file.read_text() if file.exists() else ""
 
 
 def _run_dbt(settings: Settings, position: dict[str, str], options: list[str]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import structlog
 
 from sillage.errors import TransientError
 from sillage.lake import catalog
-from sillage.lake.build import FOUNDATION, PARSED, PROJECT_MARK, alone, build_marts, project_fingerprint
+from sillage.lake.build import FOUNDATION, FOUNDED, PARSED, PROJECT_MARK, alone, build_marts, project_fingerprint
 from sillage.log import configure
 from sillage.settings import Settings
 from sillage.store.database import Store
@@ -40,8 +40,8 @@ def lay_foundation(settings: Settings, *, source: Path = FOUNDATION) -> bool:
         draft = settings.marts_dir / f"{catalog.CATALOG_FILE}.new"
         shutil.copyfile(source / catalog.CATALOG_FILE, draft)
         draft.replace(settings.marts_dir / catalog.CATALOG_FILE)
-        # Not the project's own fingerprint: the first build then fills every table from the beginning.
-        (settings.marts_dir / PROJECT_MARK).write_text("founded")
+        # Not the project's fingerprint alone: the first build then fills every table from the beginning.
+        (settings.marts_dir / PROJECT_MARK).write_text(FOUNDED + project_fingerprint())
         log.info("marts.founded")
         return True
     return False

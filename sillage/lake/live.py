@@ -68,13 +68,17 @@ def is_counted(reader: Reader, account_id: int, campaigns: Collection[int]) -> b
         select 1 from lake.main.events
         where lake_seq > {int(as_of[0]["as_of_seq"])} and account_id = ? and campaign_id in ({ids}) limit 1
         """
-    return not campaigns or not reader.query(newer, [account_id])
+    return not campaigns or not reader.query_campaigns(account_id, campaigns, newer, [account_id])
 
 
-def ask(reader: Reader, sql: str, params: Sequence[object], source: Source) -> list[dict[str, Any]]:
-    """The rows of a question whose relations are named in braces, as `from {live_campaign}`.
+def ask(
+    reader: Reader, sql: str, params: Sequence[object], source: Source, *, account_id: int, campaigns: Collection[int]
+) -> list[dict[str, Any]]:
+    """The rows of a question about some campaigns, whose relations are named in braces, as `from {live_campaign}`.
 
     Raises: NotFound, TransientError.
     """
     asked = sql.format_map({view: source.relation(view) for view in VIEWS})
-    return reader.query_marts(asked, params) if source is Source.TABLES else reader.query(asked, params)
+    if source is Source.TABLES:
+        return reader.query_marts(asked, params)
+    return reader.query_campaigns(account_id, campaigns, asked, params)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import duckdb
@@ -16,12 +16,11 @@ import polars as pl
 
 from sillage.errors import NotFound, TransientError
 from sillage.lake import catalog
+from sillage.lake.answers import Answers
 from sillage.settings import Settings
 
 _ATTEMPTS = 4
 _PAUSE_S = 0.05
-_KNOWN_AT_MOST = 100
-_NEWEST = "select max(snapshot_id) as snapshot from __ducklake_metadata_marts.ducklake_snapshot"
 # The query is wrong, and stays so however often it is asked.
 _ITS_OWN_FAULT = (
     duckdb.ParserException,
@@ -44,13 +43,16 @@ class Reader:
     always parameters, never parts of the text.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, threads: int | None = None) -> None:
+        """With `threads` one question runs on so many; on all cores else, which a small one pays for with half as much
+        CPU again, and with other processes at work is not answered sooner for it.
+        """
         self._settings = settings
+        self._threads = threads
         self._lock = threading.Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
         self._generation = 0
-        self._snapshot = -1
-        self._known: dict[tuple[str, tuple[object, ...]], list[dict[str, Any]]] = {}
+        self._answers = Answers(self.query)
 
     def query(self, sql: str, params: Params = None) -> list[dict[str, Any]]:
         """The rows as dictionaries.
@@ -66,34 +68,26 @@ class Reader:
         return self._ask(rows)
 
     def query_marts(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """The rows of a question that the marts alone answer. Until a build writes again they stay what they are, and
-        are given once more: to ask whether one has takes 3 ms, to plan a question over a wide table 30.
-
-        Rows are shared with whoever asked before: they are read, never changed. Raises as `query` does.
+        """The rows of a question that the marts alone answer, given once more until a build writes: read them, never
+        change them. Raises as `query` does.
         """
-        (newest,) = self.query(_NEWEST)
-        key = (sql, tuple(params))
-        with self._lock:
-            if newest["snapshot"] != self._snapshot or len(self._known) >= _KNOWN_AT_MOST:
-                self._known.clear()
-                self._snapshot = newest["snapshot"]
-            if key in self._known:
-                return self._known[key]
-        rows = self.query(sql, params)
-        with self._lock:
-            # Asked after the snapshot was read: at least as new as it, and thrown away with it.
-            if newest["snapshot"] == self._snapshot:
-                self._known[key] = rows
-        return rows
+        return self._answers.of_marts(sql, params)
+
+    def query_campaigns(
+        self, account_id: int, campaigns: Collection[int], sql: str, params: Sequence[object] = ()
+    ) -> list[dict[str, Any]]:
+        """The rows of a question about the events of some campaigns, given once more until one of them has a new one or
+        a build writes: read them, never change them. Raises as `query` does.
+        """
+        return self._answers.of_campaigns(account_id, campaigns, sql, params)
 
     def frame(self, sql: str, params: Params = None) -> pl.DataFrame:
         """The rows as a polars frame; raises as `query` does."""
         return self._ask(lambda cursor: cursor.execute(sql, params).pl())
 
     def forget(self) -> None:
-        """Ask anew what `query_marts` would give once more."""
-        with self._lock:
-            self._known.clear()
+        """Ask anew what would be given once more."""
+        self._answers.forget()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -121,7 +115,7 @@ class Reader:
     def _cursor(self) -> tuple[duckdb.DuckDBPyConnection, int]:
         with self._lock:
             if self._con is None:
-                self._con = _open(self._settings)
+                self._con = _open(self._settings, self._threads)
             return self._con.cursor(), self._generation
 
     def _renew(self, generation: int) -> None:
@@ -132,7 +126,7 @@ class Reader:
                 self._con.close()
                 self._con = None
                 self._generation += 1
-                self._known.clear()
+                self._answers.forget()
 
     @staticmethod
     def _explained(exc: duckdb.Error) -> NotFound | TransientError:
@@ -141,7 +135,7 @@ class Reader:
         return TransientError(f"lake and marts don't answer: {exc}")
 
 
-def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
+def _open(settings: Settings, threads: int | None) -> duckdb.DuckDBPyConnection:
     con = catalog.connect(settings)
     try:
         catalog.attach_lake(con, settings, read_only=True)
@@ -155,6 +149,8 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
         # To order the joins of our views it reads the catalog's statistics again and again: half of planning. They
         # are written in their order, and run as fast without (measured on 20 million events).
         con.execute("set disabled_optimizers = 'join_order'")
+        if threads is not None:
+            con.execute(f"set threads = {int(threads)}")
         con.execute("set lock_configuration = true")
     except duckdb.Error as exc:
         con.close()

@@ -26,7 +26,7 @@ left join marts.reference.threshold_overrides as overrides
 _SIGNALS = """
 select account_id, campaign_id, provider, metric, count(*) as signals
 from marts.main.live_signals
-where lake_seq > ? and lake_seq <= ? and metric is not null and campaign_id in ({ids})
+where lake_seq > {after} and lake_seq <= {until} and metric is not null and campaign_id in ({ids})
 group by all
 """
 # Numerator and denominator of each watched rate, as columns of live_guard.
@@ -74,7 +74,7 @@ def newest(reader: Reader) -> int:
 
 def signals(reader: Reader, campaigns: Iterable[CampaignId], *, after: int, until: int) -> list[Signals]:
     """Signals of some campaigns, counted from one number of the lake's sequence to another."""
-    rows = reader.query(_SIGNALS.format(ids=_ids(campaigns)), [after, until])
+    rows = reader.query(_SIGNALS.format(ids=_ids(campaigns), after=int(after), until=int(until)))
     return [
         Signals(AccountId(r["account_id"]), CampaignId(r["campaign_id"]), r["provider"], r["metric"], r["signals"])
         for r in rows

@@ -1,11 +1,11 @@
 -- One row per open or click that names its contact: what segments ask for periods, links and "at least N times".
--- A campaign with events after the newest one held here is taken anew as a whole, so that a verdict or a bounce that
--- came later ends in the same rows as a full refresh. Machines stay in, flagged, so that no key ever goes.
+-- Recipients with events after the newest one held here are taken anew, with all their acts, so that a verdict or a
+-- bounce that came later ends in the same rows as a full refresh. Machines stay in, flagged, so that no key ever goes.
 {{
     config(
         materialized='incremental',
         incremental_strategy='delete+insert',
-        unique_key=['account_id', 'campaign_id'],
+        unique_key=['account_id', 'campaign_id', 'contact_id'],
         on_schema_change='fail',
         sorted_by=['account_id', 'act', 'campaign_id', 'contact_id']
     )
@@ -14,23 +14,37 @@
 -- depends_on: {{ ref('stg_lake__events') }}
 {% set cursor = cursor_of(this) if is_incremental() else 0 %}
 
-with acts as (
+with
+{% if is_incremental() %}
+    touched as materialized (
+        {{ touched_recipients(cursor) }}
+    ),
+
+{% endif %}
+acts as (
     select
-        account_id,
-        campaign_id,
-        contact_id,
-        event_id,
-        any_value(variant_id) as variant_id,
-        any_value(event_type) as act,
-        any_value(link_number) as link_number,
-        min(occurred_at) as occurred_at,
-        any_value(is_machine) as is_machine,
-        max(lake_seq) as last_lake_seq
-    from {{ ref('int_events__judged') }}
+        events.account_id,
+        events.campaign_id,
+        events.contact_id,
+        events.event_id,
+        any_value(events.variant_id) as variant_id,
+        any_value(events.event_type) as act,
+        any_value(events.link_number) as link_number,
+        min(events.occurred_at) as occurred_at,
+        any_value(events.is_machine) as is_machine,
+        max(events.lake_seq) as last_lake_seq
+    from {{ ref('int_events__judged') }} as events
+    {% if is_incremental() %}
+        semi join touched
+            on
+                events.account_id = touched.account_id
+                and events.campaign_id = touched.campaign_id
+                and events.contact_id = touched.contact_id
+    {% endif %}
     where
-        event_type in ('opened', 'clicked') and contact_id is not null
+        events.event_type in ('opened', 'clicked') and events.contact_id is not null
         {% if is_incremental() %}
-            and {{ touched_campaigns(cursor) }}
+            and {{ touched_campaigns(cursor) | replace('campaign_id', 'events.campaign_id') }}
         {% endif %}
     group by 1, 2, 3, 4
 )
