@@ -11,8 +11,8 @@ from openpyxl import Workbook  # type: ignore[import-untyped]  # its stubs are n
 
 from dashboards.shell import Desk
 from sillage.domain.ids import CampaignId, ContactId
+from sillage.domain.spreadsheet import neutral
 from sillage.errors import NotFound
-from sillage.ingest.report import neutral
 from sillage.store import contacts
 
 Row = dict[str, Any]

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sillage.domain.contact import TEXT_FIELDS
+from sillage.domain.spreadsheet import neutral
 
-# Cells that begin so are formulas to a spreadsheet (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MAX_KEPT_OUT_SHOWN = 1_000
 
 
@@ -138,11 +137,6 @@ def shown(contact: dict[str, Any]) -> dict[str, Any]:
         "mailable": contact["reason"] is None,
         "not_mailable_because": contact["reason"],
     }
-
-
-def neutral(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
 
 
 class RefusedFile:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from sillage.domain.contact import EmailAddress
 from sillage.domain.ids import AccountId
+from sillage.domain.spreadsheet import neutral
 from sillage.errors import BadInput
 from sillage.ingest.inspection import open_table
 from sillage.ingest.mapping import field_of, key_of
-from sillage.ingest.report import Refused, neutral
+from sillage.ingest.report import Refused
 from sillage.settings import Settings
 from sillage.store import suppressions
 from sillage.store.database import Store

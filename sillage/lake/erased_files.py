@@ -23,7 +23,7 @@ MAX_RECORD = 1 << 20
 """A record of a text file that seems longer has a quote that nobody closed: the file goes as a whole."""
 _CHUNK = 1 << 22
 _OVERLAP = 4_096
-_TEXT_LIKE = frozenset({"import_original", "import_refused", "import_stayed", "suppression_export"})
+_TEXT_LIKE = frozenset({"import_original", "import_refused", "import_stayed", "suppression_export", "export"})
 _WORD = rb"A-Za-z0-9._%+\-"
 
 

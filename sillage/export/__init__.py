@@ -1,0 +1,1 @@
+"""Tables as files: CSV and workbooks of any length, written in constant memory, registered, and gone when due."""
