@@ -16,6 +16,7 @@ from sillage.campaign.create import create_campaign, read_folder
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.spam_test import spam_test
 from sillage.commands.account import open_store
+from sillage.commands.exports import campaign_people
 from sillage.content.letter import read_letter
 from sillage.content.spam import SPAM, SpamScore, score
 from sillage.errors import BadInput
@@ -217,6 +218,9 @@ def list_(
     for campaign, books in found:
         counts = ", ".join(f"{n:,} {state}" for state, n in sorted(books.counts.items()))
         typer.echo(f"{campaign.name}: {campaign.state}" + (f" ({counts})" if counts else ""))
+
+
+app.command(name="people")(campaign_people)
 
 
 def _moment(text: str | None, settings: Settings) -> datetime | None:

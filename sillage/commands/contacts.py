@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sillage import ingest, log
 from sillage.clock import Clock
-from sillage.commands import consent, erasure, hygiene
+from sillage.commands import consent, erasure, exports, hygiene
 from sillage.commands.account import open_store
 from sillage.domain.ids import ImportId
 from sillage.errors import BadInput
@@ -195,6 +195,7 @@ def list_contacts(
 app.command()(consent.why)
 app.command()(erasure.erase)
 app.command()(hygiene.hygiene)
+app.command(name="export")(exports.all_contacts)
 
 
 def _options(map_: list[str] | None, date_order: str | None, **more: Any) -> ImportOptions:

@@ -22,6 +22,8 @@ from sillage.store.files import RegisteredFile
 
 KIND = "export"
 KEPT_FOR = timedelta(days=1)
+NAMED_KEPT_FOR = timedelta(days=30)
+"""Of a file that somebody named: it is theirs, and still looked through when a person is erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def export(
     place = path.resolve() if path else _folder(settings, account_id) / f"{secrets.token_hex(8)}.{kind}"
     part = place.with_name(f"{place.name}.part")
     with store.write() as conn:
-        file_id = files.register(conn, account_id, KIND, place, now, now + KEPT_FOR)
+        sweep(conn, account_id, now=now)
+        file_id = files.register(conn, account_id, KIND, place, now, now + (NAMED_KEPT_FOR if path else KEPT_FOR))
         erased = [one.id for one in erasures.listed(conn, account_id, limit=1)]
     try:
         written = write(part, kind, columns, batches, name=name, progress=progress, is_cancelled=is_cancelled)

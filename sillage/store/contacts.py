@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from sillage.errors import NotFound
 from sillage.store import bulk
 from sillage.store.tables import contacts, imports
 
+_PLAIN = frozenset({"email", "phone", *TEXT_FIELDS})
 NEW_COLUMNS = (
     "id", "account_id", "email", "email_hash", "phone", "phone_hash", "provider", *TEXT_FIELDS, "custom", "source",
     "import_id", "created_at", "updated_at",
@@ -156,3 +158,37 @@ def change_address(
         .values(email=new, email_hash=new_hash, provider=provider, updated_at=now)
     )
     return done.rowcount == 1
+
+
+def fields_of(
+    conn: sa.Connection, account_id: AccountId, contact_ids: Iterable[int], names: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """(id, values of fields by name …) of those of some contacts that there are; a custom field by its header."""
+    plain = [name for name in names if name in _PLAIN]
+    rest = [name for name in names if name not in _PLAIN]
+    chosen = ", ".join(["id", *plain, *(["custom"] if rest else [])])
+    sql = f"select {chosen} from contacts where account_id = {{p}} and id {{in}}"
+    rows = bulk.select_among(conn, sql, (account_id,), contact_ids, bulk.NUMBER)
+    if not rest:
+        return [tuple(row) for row in rows]
+    found = []
+    for row in rows:
+        custom = json.loads(row[-1]) if isinstance(row[-1], str) else row[-1] or {}
+        values = {**dict(zip(plain, row[1:-1], strict=True)), **{name: _shown(custom.get(name)) for name in rest}}
+        found.append((row[0], *(values[name] for name in names)))
+    return found
+
+
+def page(conn: sa.Connection, account_id: AccountId, *, after: int, limit: int) -> list[tuple[Any, ...]]:
+    """(id, provider, source, created_at, updated_at) of contacts that one may see, by id, from behind one on."""
+    c = contacts.c
+    query = sa.select(c.id, c.provider, c.source, c.created_at, c.updated_at).where(
+        c.account_id == account_id, c.id > after, visible()
+    )
+    return [tuple(row) for row in conn.execute(query.order_by(c.id).limit(limit))]
+
+
+def _shown(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

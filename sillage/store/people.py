@@ -36,13 +36,19 @@ def search(conn: sa.Connection, account_id: AccountId, text: str, *, limit: int 
 
     Of several words each must be found. It ends with the first `limit` that fit; where none does, ops is read once.
     """
+    found = search_ids(conn, account_id, text, limit=limit)
+    return [store_contacts.get(conn, account_id, ContactId(i)) for i in found]
+
+
+def search_ids(conn: sa.Connection, account_id: AccountId, text: str, *, limit: int) -> Sequence[int]:
+    """The ids of the same contacts."""
     words = text.split()[:5]
     if not words:
         return []
     clauses = [sa.or_(*(contacts.c[name].icontains(word, autoescape=True) for name in SEARCHED)) for word in words]
     query = sa.select(contacts.c.id).where(contacts.c.account_id == account_id, *clauses, visible())
     found: Sequence[int] = conn.execute(query.order_by(contacts.c.id).limit(limit)).scalars().all()
-    return [store_contacts.get(conn, account_id, ContactId(i)) for i in found]
+    return found
 
 
 def groups_of(conn: sa.Connection, account_id: AccountId, contact_id: ContactId) -> list[str]:
