@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-BENCHES = ("kill", "event_to_page", "bounces", "send", "track", "import_contacts", "hygiene")
+BENCHES = ("kill", "event_to_page", "bounces", "send", "track", "import_contacts", "hygiene", "export")
 
 for name in sys.argv[1:] or BENCHES:
     sys.argv = [name]

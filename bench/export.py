@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import fastexcel
+import pandas as pd
 import polars as pl
+from openpyxl import Workbook as OtherBook  # type: ignore[import-untyped]  # its stubs are no part of it
 
 from bench.results import record
 from sillage.domain.spreadsheet import neutral
@@ -74,9 +77,7 @@ def csv_module(path: Path, count: int) -> None:
 
 def openpyxl(path: Path, count: int) -> None:
     """Its way for large files."""
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
+    book = OtherBook(write_only=True)
     sheet = book.create_sheet()
     for row in plain_rows(count):
         sheet.append(row)
@@ -85,8 +86,6 @@ def openpyxl(path: Path, count: int) -> None:
 
 def pandas(path: Path, count: int) -> None:
     """`to_excel` of a frame."""
-    import pandas as pd
-
     pd.DataFrame(plain_rows(count)).to_excel(path, index=False)
 
 
@@ -115,8 +114,6 @@ def is_equal(path: Path, count: int) -> bool:
         read = pl.read_csv(path)
         moments = read["opened_at"].str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC")
     else:
-        import fastexcel
-
         book = fastexcel.read_excel(path)
         read = pl.concat([book.load_sheet(name).to_polars() for name in book.sheet_names])
         moments = read["opened_at"].dt.replace_time_zone("UTC")
@@ -142,7 +139,11 @@ def main(count: int = 1_000_000) -> None:
             path.unlink()
         over = Path(folder) / "over.xlsx"
         written = write(over, FileKind.XLSX, COLUMNS, batches(MAX_ROWS + 1))
-        figures["second_sheet"] = {"rows": written.rows, "sheets": written.sheets, "equal": is_equal(over, written.rows)}
+        figures["second_sheet"] = {
+            "rows": written.rows,
+            "sheets": written.sheets,
+            "equal": is_equal(over, written.rows),
+        }
     record("export", rows=count, columns=len(COLUMNS), **figures)
 
 

@@ -10,6 +10,7 @@ import structlog
 from starlette.middleware import Middleware
 
 from dashboards.front.cookies import Cookies
+from dashboards.front.exports import Exports
 from dashboards.front.guard import Guard
 from dashboards.front.routes import Routes
 from dashboards.shell import store_of
@@ -39,7 +40,10 @@ def _failed(exc: Exception) -> bool:
 
 app = st.App(
     Path(__file__).parent / "main.py",
-    routes=Routes(_settings, _door, Links(_store, _settings, _door), _cookies).routes,
+    routes=[
+        *Routes(_settings, _door, Links(_store, _settings, _door), _cookies).routes,
+        *Exports(_settings, _store, _door, _cookies).routes,
+    ],
     middleware=[Middleware(Guard, door=_door, cookies=_cookies)],
     on_script_error=_failed,
 )

@@ -29,7 +29,11 @@ pages = {
     ],
     words.t("Segments"): [_page("segments", words.t("All segments"), "filter_alt")],
     words.t("Content"): [_page("templates", words.t("Templates"), "dashboard_customize")],
-    words.t("Reports"): [_page("report", words.t("Campaign report"), "monitoring")],
+    words.t("Reports"): [
+        _page("report", words.t("Campaign report"), "monitoring"),
+        _page("trends", words.t("Comparison and trends"), "trending_up"),
+        _page("lists", words.t("Lists"), "list_alt"),
+    ],
     words.t("Deliverability"): [
         _page("deliverability", words.t("Reputation"), "mark_email_read"),
         _page("sending", words.t("Sending"), "outgoing_mail"),

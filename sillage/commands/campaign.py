@@ -20,10 +20,15 @@ from sillage.commands.exports import campaign_people
 from sillage.content.letter import read_letter
 from sillage.content.spam import SPAM, SpamScore, score
 from sillage.errors import BadInput
+from sillage.i18n import language_of
+from sillage.lake.reader import Reader
+from sillage.report.gathered import gather
+from sillage.report.pdf import as_pdf
 from sillage.settings import Settings
 from sillage.store import accounts, campaigns
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
+from sillage.words import Words
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 AccountOption = Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")]
@@ -218,6 +223,27 @@ def list_(
     for campaign, books in found:
         counts = ", ".join(f"{n:,} {state}" for state, n in sorted(books.counts.items()))
         typer.echo(f"{campaign.name}: {campaign.state}" + (f" ({counts})" if counts else ""))
+
+
+@app.command()
+def report(
+    name: str, *, pdf: Annotated[Path, typer.Option(help="Where the PDF goes.")],
+    language: Annotated[str, typer.Option(help="fr or en.")] = "en", account: AccountOption = None,
+) -> None:  # fmt: skip
+    """Write a campaign's report as a PDF, with the figures of its page at this moment.
+
+    Example: sillage campaign report "November news" --pdf november.pdf --language fr
+    """
+    settings = Settings.load()
+    store, reader = open_store(settings), Reader(settings)
+    try:
+        with store.read() as conn:
+            owner, campaign = _find(conn, account, name)
+        seen = gather(settings, store, reader, owner.id, campaign.id)
+    finally:
+        reader.close()
+    pdf.write_bytes(as_pdf(Words(language_of(language), owner.timezone), seen))
+    typer.echo(f"{pdf}: the report of {name!r}")
 
 
 app.command(name="people")(campaign_people)

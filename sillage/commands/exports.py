@@ -17,8 +17,8 @@ from sillage.export.cells import Column
 from sillage.export.people import columns_of, everybody, everybody_columns, listed
 from sillage.export.registered import KIND, NAMED_KEPT_FOR, export, sweep
 from sillage.export.write import FileKind
-from sillage.lake.recipients import Link, ListName, Wanted, people
 from sillage.lake.reader import Reader
+from sillage.lake.recipients import Link, ListName, Wanted, people
 from sillage.settings import Settings
 from sillage.store import accounts, campaigns, files
 from sillage.store.database import Store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import NotFound
 from sillage.lake.build import build_marts
 from sillage.lake.figures import campaign_figures
+from sillage.lake.parquet import export_marts
 from sillage.lake.reader import Reader
 from sillage.settings import Settings
 from sillage.store import accounts
@@ -60,6 +62,22 @@ def campaign(
     finally:
         reader.close()
     typer.echo(json.dumps(figures, ensure_ascii=False) if as_json else _table(figures))
+
+
+@app.command(epilog="Example: sillage metrics export figures/")
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the files go; those of an earlier export are replaced.")],
+    *,
+    account: Annotated[str | None, typer.Option(help="Slug of the account; default: the only one.")] = None,
+) -> None:
+    """Write the marts of an account as Parquet, a file for each table, for any other tool."""
+    settings = Settings.load()
+    store = Store(settings.database_url)
+    with store.read() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+    store.close()
+    for one in export_marts(settings, owner.id, folder):
+        typer.echo(f"{one.path}: {one.rows:,} rows")
 
 
 def _campaign_id(reader: Reader, account_id: AccountId, name: str) -> CampaignId:

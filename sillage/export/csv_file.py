@@ -26,9 +26,9 @@ class CsvFile:
 
     def add(self, rows: pl.DataFrame) -> None:
         """Write rows; the frame holds at least the named columns."""
-        self._write(rows.select(
-            _cell(rows, column.name).alias(str(number)) for number, column in enumerate(self._columns)
-        ))
+        self._write(
+            rows.select(_cell(rows, column.name).alias(str(number)) for number, column in enumerate(self._columns))
+        )
 
     def close(self) -> None:
         """Nothing is left to write."""

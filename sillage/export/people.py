@@ -11,8 +11,8 @@ from sillage.domain.ids import AccountId
 from sillage.errors import BadInput
 from sillage.export.cells import Column
 from sillage.export.write import BATCH
-from sillage.lake.recipients import ListName, Wanted, people
 from sillage.lake.reader import Reader
+from sillage.lake.recipients import ListName, Wanted, people
 from sillage.store import campaigns, contacts
 from sillage.store.database import Store
 
@@ -27,6 +27,16 @@ _OF_LIST = {
     ListName.OPENERS: ("times",),
     ListName.CLICKERS: ("times",),
 }
+
+_EVERYBODY = pl.Schema(
+    {
+        "contact_id": pl.Int64(),
+        "provider": pl.String(),
+        "source": pl.String(),
+        "created_at": pl.Datetime("us", "UTC"),
+        "updated_at": pl.Datetime("us", "UTC"),
+    }
+)
 
 
 def columns_of(name: ListName, fields: Sequence[str]) -> list[Column]:
@@ -79,10 +89,7 @@ def everybody(store: Store, account_id: AccountId, fields: Sequence[str]) -> tup
             if not rows:
                 return
             last = rows[-1][0]
-            moment = pl.Datetime("us", "UTC")
-            kinds = {"contact_id": pl.Int64, "provider": pl.String, "source": pl.String, "created_at": moment,
-                     "updated_at": moment}  # fmt: skip
-            yield with_who(store, account_id, pl.DataFrame(rows, schema=kinds, orient="row"), fields)
+            yield with_who(store, account_id, pl.DataFrame(rows, schema=_EVERYBODY, orient="row"), fields)
 
     return size, batches()
 

@@ -60,12 +60,11 @@ def export(
     with store.write() as conn:
         sweep(conn, account_id, now=now)
         file_id = files.register(conn, account_id, KIND, place, now, now + (NAMED_KEPT_FOR if path else KEPT_FOR))
-        erased = [one.id for one in erasures.listed(conn, account_id, limit=1)]
+        erased = _erased(conn, account_id)
     try:
         written = write(part, kind, columns, batches, name=name, progress=progress, is_cancelled=is_cancelled)
         with store.write() as conn:
-            if [one.id for one in erasures.listed(conn, account_id, limit=1)] != erased:
-                raise TransientError("somebody was erased while the file was written: make it again")
+            _refuse_news(erased, _erased(conn, account_id))
             # Within the transaction: who is erased after it finds the file in its place.
             part.replace(place)
     except BaseException:
@@ -95,6 +94,15 @@ def sweep(conn: sa.Connection, account_id: AccountId, *, now: datetime) -> int:
         one.path.with_name(f"{one.path.name}.part").unlink(missing_ok=True)
         files.forget(conn, account_id, one.id)
     return len(over)
+
+
+def _erased(conn: sa.Connection, account_id: AccountId) -> list[int]:
+    return [one.id for one in erasures.listed(conn, account_id, limit=1)]
+
+
+def _refuse_news(before: list[int], after: list[int]) -> None:
+    if before != after:
+        raise TransientError("somebody was erased while the file was written: make it again")
 
 
 def _folder(settings: Settings, account_id: AccountId) -> Path:

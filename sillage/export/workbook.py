@@ -48,7 +48,9 @@ _MOMENT, _TITLE = 1, 2
 class Workbook:
     """Writes batches of rows; above MAX_ROWS another sheet begins, with the header again. Moments are UTC."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[Column], *, name: str = "Sheet", max_rows: int = MAX_ROWS):
+    def __init__(
+        self, file: BinaryIO, columns: Sequence[Column], *, name: str = "Sheet", max_rows: int = MAX_ROWS
+    ) -> None:
         self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         self._columns = columns
         self._name = name.translate(_NO_SHEET_NAME).strip()[: _MAX_SHEET_NAME - 5] or "Sheet"
@@ -133,7 +135,8 @@ class Workbook:
             f' Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
             "[Content_Types].xml": f'{_HEAD}<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels"'
             ' ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml"'
-            f' ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+            ' ContentType="application/xml"/>'
+            f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
             f'<Override PartName="/xl/styles.xml" ContentType="{kind}.styles+xml"/>{overrides}</Types>',
         }
 

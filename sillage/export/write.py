@@ -65,8 +65,7 @@ def write(
             try:
                 for batch in batches:
                     for part in batch.iter_slices(BATCH):
-                        if is_cancelled():
-                            raise CancelledError(f"the export was cancelled after {done:,} rows; nothing was kept")
+                        _go_on(done, is_cancelled)
                         to.add(part)
                         done += part.height
                         progress(done)
@@ -78,3 +77,8 @@ def write(
         path.unlink(missing_ok=True)
         raise
     return Written(done, to.sheets)
+
+
+def _go_on(done: int, is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise CancelledError(f"the export was cancelled after {done:,} rows; nothing was kept")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from sillage.domain.contact import TEXT_FIELDS, EmailAddress
 from sillage.domain.ids import AccountId, ContactId
 from sillage.errors import NotFound
 from sillage.store import bulk
+from sillage.store.columns import to_micros
 from sillage.store.tables import contacts, imports
 
 _PLAIN = frozenset({"email", "phone", *TEXT_FIELDS})
@@ -192,3 +193,13 @@ def _shown(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+def created_by_day(conn: sa.Connection, account_id: AccountId, *, since: datetime) -> dict[date, int]:
+    """How many contacts that one may see came on each day (UTC) since a moment."""
+    sql = (
+        "select created_at / 86400000000, count(*) from contacts where account_id = {p} and created_at >= {p}"
+        " and (import_id is null or import_id in (select id from imports where state = 'sealed')) group by 1 order by 1"
+    ).replace("{p}", bulk.placeholder(conn))
+    rows = conn.exec_driver_sql(sql, (int(account_id), to_micros(since)))
+    return {date(1970, 1, 1) + timedelta(days=int(row[0])): int(row[1]) for row in rows}

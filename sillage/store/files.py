@@ -53,6 +53,12 @@ def expired(conn: sa.Connection, account_id: AccountId, now: datetime) -> list[R
     return [RegisteredFile(r.id, r.kind, Path(r.path), r.created_at, r.expires_at) for r in rows]
 
 
+def accounts_with_expired(conn: sa.Connection, now: datetime) -> list[AccountId]:
+    """Accounts with files whose time is over: for who deletes them."""
+    query = sa.select(files.c.account_id).where(files.c.expires_at <= now).distinct().order_by(files.c.account_id)
+    return [AccountId(row.account_id) for row in conn.execute(query)]
+
+
 def listed(conn: sa.Connection, account_id: AccountId) -> list[RegisteredFile]:
     """All files of an account, the oldest first."""
     rows = conn.execute(sa.select(files).where(files.c.account_id == account_id).order_by(files.c.id))

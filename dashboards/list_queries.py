@@ -1,0 +1,94 @@
+"""What the page of lists asks: a page of people at a time, never all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dashboards.queries import CALM_S, DETAILS_S, cached
+from dashboards.shell import Desk
+from sillage.domain.ids import AccountId
+from sillage.errors import NotFound
+from sillage.lake import recipients
+from sillage.lake.recipients import ListName, Wanted
+from sillage.store import campaigns, contacts, fields, people
+from sillage.store.campaigns import Campaign
+
+Row = dict[str, Any]
+A_PAGE = 50
+MOST_FOUND = 5_000
+"""People of a search that are looked for on a list; above it one has to say more."""
+WHO = ("email", "first_name", "last_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list, with how long the list is, and as of when."""
+
+    as_of: datetime
+    rows: list[Row]
+    size: int
+    is_cut: bool
+
+
+@cached(CALM_S)
+def campaign(desk: Desk, campaign_id: int) -> Campaign:
+    """Raises: NotFound."""
+    with desk.store.read() as conn:
+        return campaigns.get(conn, desk.account_id, campaign_id)  # type: ignore[arg-type]  # a number from the address
+
+
+@cached(DETAILS_S)
+def page(desk: Desk, wanted: Wanted, search: str, number: int) -> Page:
+    """People of a list, by number, of a search where there is one; a list of a campaign without events has nobody.
+
+    Raises: NotFound for a campaign of another account.
+    """
+    now = desk.now()
+    campaign(desk, wanted.campaign_id)
+    is_cut = False
+    if search.strip():
+        with desk.store.read() as conn:
+            among = people.search_ids(conn, desk.account_id, search, limit=MOST_FOUND + 1)
+        is_cut = len(among) > MOST_FOUND
+        wanted = Wanted(wanted.campaign_id, wanted.name, wanted.link, wanted.reason, tuple(among[:MOST_FOUND]))
+    try:
+        size = recipients.size(desk.reader, desk.account_id, wanted)
+        frame = recipients.people(desk.reader, desk.account_id, wanted, limit=A_PAGE, offset=A_PAGE * number)
+    except NotFound:
+        return Page(now, [], 0, is_cut)
+    rows = frame.to_dicts()
+    with desk.store.read() as conn:
+        known = contacts.fields_of(conn, AccountId(desk.account_id), [row["contact_id"] for row in rows], WHO)
+    who = {contact: dict(zip(WHO, values, strict=True)) for contact, *values in known}
+    nobody = dict.fromkeys(WHO)
+    return Page(now, [{**row, **who.get(row["contact_id"], nobody)} for row in rows], size, is_cut)
+
+
+@cached(DETAILS_S)
+def reasons(desk: Desk, wanted: Wanted) -> list[Row]:
+    """How many people a list has by class and reason."""
+    try:
+        return recipients.reasons(desk.reader, desk.account_id, wanted)
+    except NotFound:
+        return []
+
+
+@cached(CALM_S)
+def field_names(desk: Desk) -> list[str]:
+    """The custom fields of the account's contacts."""
+    with desk.store.read() as conn:
+        return sorted(fields.types(conn, desk.account_id))
+
+
+def ids(desk: Desk, wanted: Wanted) -> list[int]:
+    """Everybody on a list, by number.
+
+    Raises: NotFound, TransientError.
+    """
+    found = recipients.people(desk.reader, desk.account_id, wanted)["contact_id"]
+    return [int(contact) for contact in found]
+
+
+HAS_REASONS = frozenset({ListName.BOUNCED, ListName.IN_DOUBT, ListName.SUPPRESSED, ListName.SKIPPED, ListName.FAILED})
