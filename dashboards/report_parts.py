@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboards import alarms, charts, figures, queries, terms, verdict
+from dashboards import alarms, charts, figures, list_links, queries, terms, verdict
+from dashboards.advice import of_campaign
 from dashboards.figures import rate_text, rate_tile
 from dashboards.queries import Details, Report
-from dashboards.shell import Desk
+from dashboards.shell import Desk, link
 from dashboards.words import NOTHING, Words, plain
 from sillage.store.campaigns import Balance
 
@@ -30,15 +31,35 @@ HAND_OVERS = {
 }
 RATES = ("open_rate", "click_rate", "reactivity_rate", "bounce_rate", "unsubscribe_rate", "complaint_rate")
 LINKS_SHOWN = 10
+MOST_ADVICES = 3
 LABEL = 46
 
 
 def advice(desk: Desk, seen: Report) -> None:
-    """At most three things to do, the gravest first."""
+    """What is alarming, the gravest first."""
+    for call in _calls(desk, seen):
+        (st.error if call.level == "critical" else st.warning)(call.text)
+
+
+def _calls(desk: Desk, seen: Report) -> list[alarms.Call]:
     calls = [alarms.of_alert(desk.words, alert) for alert in seen.alerts]
     calls += alarms.of_campaign(desk.words, seen.campaign, seen.balance, seen.stopped)
-    for call in sorted(calls, key=lambda c: c.level != "critical")[:3]:
-        (st.error if call.level == "critical" else st.warning)(call.text)
+    return sorted(calls, key=lambda c: c.level != "critical")[:MOST_ADVICES]
+
+
+def next_steps(desk: Desk, parts: Details) -> None:
+    """What the figures advise; with what is alarming above, three things at most."""
+    words, campaign_id = desk.words, parts.campaign.id
+    room = MOST_ADVICES - len(_calls(desk, queries.report(desk, campaign_id)))
+    if room <= 0 or not parts.whole:
+        return
+    targets = {number: links for number, (_, links) in queries.variants(desk, campaign_id).items()}
+    found = of_campaign(words, parts.whole[0], parts, queries.usual(desk, campaign_id), targets)[:room]
+    if found:
+        st.subheader(words.t("What to do next"))
+    for one in found:
+        st.info(one.text, icon=":material/lightbulb:")
+        link(one.label, one.page, icon=":material/arrow_forward:", params=one.params)
 
 
 def balance(desk: Desk, row: Row) -> None:
@@ -99,6 +120,7 @@ def reactions(desk: Desk, row: Row) -> None:
         for column, metric in zip(st.columns(3), chunk, strict=True):
             with column:
                 rate_tile(words, row, metric)
+    list_links.draw(desk, row["campaign_id"], row)
 
 
 def curve(desk: Desk, parts: Details) -> None:
