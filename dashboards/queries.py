@@ -21,6 +21,7 @@ from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
 from sillage.lake import live
+from sillage.lake.campaign_report import LIVE, LIVE_FIGURES, WHOLE
 from sillage.lake.live import Source
 from sillage.store import campaigns, imports, incidents, segment_members, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
@@ -103,18 +104,6 @@ def cached(ttl: float, *, waits: bool = True) -> Callable[[Callable[P, R]], Call
     )
 
 
-# Columns by name: to plan `select *` of a live view costs 40 ms, whatever it finds.
-_RATES = ("open", "click", "reactivity", "bounce", "permanent_bounce", "unsubscribe", "complaint")
-_COUNTS = (
-    "audience", "accepted", "refused", "failed", "suppressed", "skipped", "in_doubt", "waiting", "sent", "delivered",
-    "measurable", "human_open", "human_click", "human_reaction", "machine_open", "machine_click", "bounced",
-    "permanent", "unsubscribed", "reporting", "complained", "anonymous_open", "anonymous_click",
-)  # fmt: skip
-_RATE_COLUMNS = tuple(f"{name}_rate{part}" for name in _RATES for part in ("", "_low", "_high"))
-_FIGURES = ", ".join(("account_id", "campaign_id", *(f"{name}_count" for name in _COUNTS), *_RATE_COLUMNS))
-
-_LIVE_FIGURES = f"select {_FIGURES} from {{live_campaign}} where account_id = ? and campaign_id"
-
 _PART_FIGURES = ", ".join(
     (
         "sent_count", "delivered_count", "permanent_count", "reporting_count", "complained_count", "unsubscribed_count",
@@ -167,7 +156,7 @@ def overview_now(desk: Desk, figures: dict[int, Row] | None = None) -> Overview:
     if running and has_marts:
         # Ids are our own integers, and as literals they are pushed below the view's grouping.
         ids = ", ".join(str(int(c.id)) for c in running)
-        rows = _ask_live(desk, f"{_LIVE_FIGURES} in ({ids})", source=_source(desk, running), of=[c.id for c in running])
+        rows = _ask_live(desk, f"{LIVE_FIGURES} in ({ids})", source=_source(desk, running), of=[c.id for c in running])
         figures |= {row["campaign_id"]: row for row in rows}
     listed = [Listed(c, balances.get(c.id, campaigns.Balance()), figures.get(c.id)) for c in found]
     return Overview(now, listed, has_marts)
@@ -180,7 +169,7 @@ def performance(desk: Desk) -> dict[int, Row]:
 
 
 def _performance(desk: Desk) -> dict[int, Row]:
-    rows = _ask_live(desk, f"{_LIVE_FIGURES} is not null", source=Source.TABLES)
+    rows = _ask_live(desk, f"{LIVE_FIGURES} is not null", source=Source.TABLES)
     return {row["campaign_id"]: row for row in rows}
 
 
@@ -247,12 +236,13 @@ def thresholds(desk: Desk) -> dict[str, Row]:
 
 @cached(CALM_S)
 def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
-    """The middle half of the click rates of the account's closed campaigns before it; None below five of them."""
+    """The middle half of the click and open rates of the account's closed campaigns before; None below five."""
     rows = _ask(
         desk,
         f"""
         select usual_campaign_count as campaign_count, usual_click_rate_low as click_rate_low,
-            usual_click_rate_high as click_rate_high
+            usual_click_rate_high as click_rate_high, usual_open_rate_low as open_rate_low,
+            usual_open_rate_high as open_rate_high
         from marts.fct_campaign_usual
         where account_id = ? and campaign_id = ? and provider is null and usual_campaign_count >= {USUAL_OF}
         """,
@@ -322,35 +312,6 @@ class Details:
     took_s: float
 
 
-_WHOLE = f"{_LIVE_FIGURES} = ?"
-LIVE = {
-    "whole": _WHOLE,
-    "variants": """
-        select variant_id, sent_count, delivered_count, open_rate, click_rate, click_rate_low, click_rate_high,
-            reactivity_rate
-        from {live_variant} where account_id = ? and campaign_id = ? order by variant_id
-        """,
-    "providers": """
-        select provider, sent_count, delivered_count, deferred_count, bounce_rate, bounce_rate_low, bounce_rate_high,
-            complaint_rate
-        from {live_provider} where account_id = ? and campaign_id = ? order by sent_count desc
-        """,
-    "bounces": """
-        select bounce_class, bounce_reason, sum(bounced_count)::bigint as bounced_count,
-            sum(contradicted_bounce_count)::bigint as contradicted_bounce_count
-        from {live_bounces} where account_id = ? and campaign_id = ? group by all order by bounced_count desc
-        """,
-    "links": """
-        select variant_id, link_number, clicker_count, click_rate
-        from {live_links} where account_id = ? and campaign_id = ? order by clicker_count desc
-        """,
-    "curve": """
-        select minute_at, delivered_count, human_open_count, human_click_count, bounced_count
-        from {live_curve} where account_id = ? and campaign_id = ? order by minute_at
-        """,
-}
-
-
 @cached(LIVE_S)
 def report(desk: Desk, campaign_id: CampaignId) -> Report:
     """A campaign as a whole, as of now.
@@ -363,7 +324,7 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
         balance = campaigns.balance(conn, desk.account_id, campaign_id)
         paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
         stopped = incidents.of_campaign(conn, desk.account_id, campaign_id)
-    whole = _ask_live(desk, _WHOLE, campaign_id, source=_source(desk, [campaign]), of=[campaign_id])
+    whole = _ask_live(desk, WHOLE, campaign_id, source=_source(desk, [campaign]), of=[campaign_id])
     mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
     figures = whole[0] if whole else None
     return Report(now, campaign, balance, figures, mine, paused, stopped, time.monotonic() - started)

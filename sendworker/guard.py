@@ -14,6 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from sendworker.notifier import Notifier
+from sendworker.report_mailer import ReportMailer
 from sillage.alarm.guard import Guard
 from sillage.alarm.standing import Standing
 from sillage.domain.campaign import CampaignState as S
@@ -31,6 +32,7 @@ from sillage.store.migrate import upgrade
 BEAT_S = 1.0
 STANDING_S = 15.0
 TELL_S = 1.0
+REPORTS_S = 5.0
 WAIT_AFTER_ERROR_S = 1.0
 RESTS = 9.0
 LONGEST_REST_S = 2.0
@@ -44,9 +46,11 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Look each second until told to stop; alerts are told beside it, so that a slow server holds up no guard."""
     reader = Reader(settings, threads=1)
     notifier = Notifier(settings, store)
+    mailer = ReportMailer(settings, store, reader)
     standing = Standing(settings, store, reader)
     others = [
         threading.Thread(target=_beat, args=("notifier", notifier.tell, TELL_S, stop), daemon=True),
+        threading.Thread(target=_beat, args=("reports", mailer.tell, REPORTS_S, stop), daemon=True),
         threading.Thread(target=_beat, args=("standing", standing.look, STANDING_S, stop), daemon=True),
     ]
     for thread in others:

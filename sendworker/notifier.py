@@ -17,6 +17,7 @@ import structlog
 
 from sendworker import webhook
 from sendworker.handover import hand_over
+from sendworker.routes import Router
 from sendworker.session import Letter, Loss
 from sendworker.way import router_of
 from sillage.alarm import words
@@ -102,12 +103,18 @@ class Notifier:
         message["Auto-Submitted"] = "auto-generated"
         url = f"http://{self._settings.host}:{self._settings.dashboards_port}/deliverability?account={account.slug}"
         message.set_content(words.body(facts, locale=account.locale, account=account.name, url=url))
-        asyncio.run(self._mail(f"alerts@{self._settings.bounce_domain}", targets.email, bytes(message)))
+        way = self._router
+        asyncio.run(hand_to_server(way, f"alerts@{self._settings.bounce_domain}", targets.email, bytes(message)))
 
-    async def _mail(self, sender: str, recipient: str, message: bytes) -> None:
-        [(_, fate)] = await hand_over([Letter(sender, recipient, message)], self._router)
-        if isinstance(fate, Loss):
-            raise TransientError("no mail server took it: " + fate.name.lower())
-        if not fate.is_positive:
-            said = f"{fate.code} {fate.text}"
-            raise TransientError(said) if fate.is_transient else Refused(said)
+
+async def hand_to_server(router: Router, sender: str, recipient: str, message: bytes) -> None:
+    """Hand one message over by the installation's way.
+
+    Raises: Refused for good; TransientError where no server took it now.
+    """
+    [(_, fate)] = await hand_over([Letter(sender, recipient, message)], router)
+    if isinstance(fate, Loss):
+        raise TransientError("no mail server took it: " + fate.name.lower())
+    if not fate.is_positive:
+        said = f"{fate.code} {fate.text}"
+        raise TransientError(said) if fate.is_transient else Refused(said)

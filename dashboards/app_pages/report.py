@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import controls, figures, queries, report_parts, verdict
+from dashboards import controls, figures, queries, report_heat, report_out, report_parts, verdict
 from dashboards.queries import Report
 from dashboards.shell import Desk, as_of, live, show, slot
 from dashboards.words import plain
@@ -31,6 +31,7 @@ def report_page(desk: Desk) -> None:
         live(partial(_head, campaign_id=campaign_id), desk, every=_beat(seen, seen.took_s, 1.0))
     with parts.container():
         if seen.figures is not None:
+            report_out.buttons(desk, campaign_id)
             took_s = queries.details(desk, campaign_id).took_s
             live(partial(_parts, campaign_id=campaign_id), desk, every=_beat(seen, took_s, DETAILS_EVERY_S))
 
@@ -83,9 +84,11 @@ def _parts(desk: Desk, campaign_id: CampaignId) -> None:
         report_parts.curve(desk, found)
     with right:
         report_parts.links(desk, found)
+    report_heat.draw(desk, found)
     report_parts.variants(desk, found)
     report_parts.providers(desk, found)
     report_parts.bounces(desk, found)
+    report_parts.next_steps(desk, found)
     as_of(desk, found.as_of)
 
 

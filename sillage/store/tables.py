@@ -888,6 +888,28 @@ alert_notices = sa.Table(
     comment="What is to be told: one row per change of an alert and target, so that it can't be told twice.",
 )
 
+report_mails = sa.Table(
+    "report_mails",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("every", sa.Text, nullable=False),
+    sa.Column("weekday", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("hour", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("tried_at", Moment),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", sa.Text),
+    sa.UniqueConstraint("account_id", "email", "every"),
+    sa.Index("ix_report_mails_due", "due_at"),
+    sa.CheckConstraint("every in ('day', 'week')", name="every_known"),
+    sa.CheckConstraint("hour between 0 and 23 and weekday between 0 and 6", name="time_known"),
+    comment="Who gets the reports by mail, and when next; `hour` and `weekday` (0: Monday) are local.",
+)
+
 users = sa.Table(
     "users",
     metadata,

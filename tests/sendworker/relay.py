@@ -76,7 +76,7 @@ class Relay:
 @asynccontextmanager
 async def listening(relay: Relay, port: int = 0) -> AsyncIterator[Relay]:
     """The relay on a loopback port."""
-    server = await asyncio.start_server(relay.serve, "127.0.0.1", port)
+    server = await asyncio.start_server(relay.serve, "127.0.0.1", port, limit=1 << 20)
     relay.port = server.sockets[0].getsockname()[1]
     try:
         yield relay
