@@ -76,12 +76,15 @@ def funnel(rows: Sequence[Row], words: Words) -> alt.LayerChart:
     return _layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
 
 
-def curve(rows: Sequence[Row], words: Words, *, unit: str) -> alt.LayerChart:
-    """Totals over time. Rows: elapsed (in `unit`, a word), total, label, place, is_last."""
+def curve(rows: Sequence[Row], words: Words, *, unit: str, title: str | None = None) -> alt.LayerChart:
+    """Totals over time. Rows: elapsed (in `unit`, a word), total, label, place, is_last.
+
+    `title` is the axis's where time does not begin with a campaign's first message.
+    """
     base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
         x=alt.X(
             "elapsed:Q",
-            title=words.t("%(unit)s since the first message left", unit=unit),
+            title=title or words.t("%(unit)s since the first message left", unit=unit),
             scale=_from_zero(rows, "elapsed", 1.15),
         ),
         y=alt.Y("total:Q", title=words.t("people"), axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)),
@@ -188,6 +191,24 @@ def health(rows: Sequence[Row], limits: Sequence[Row], words: Words) -> alt.Laye
         y=alt.Y("at:Q"), x=alt.value(0), text="label:N", color=_colour()
     )
     return _layered((drawn, names, line, points), 170, _in_wake(rows), words)
+
+
+def week(rows: Sequence[Row], words: Words) -> alt.LayerChart:
+    """Weekdays by hours, the more the darker. Rows: day (its name), hour (0 to 23), count, text."""
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+        x=alt.X("hour:O", title=words.t("hour"), axis=alt.Axis(labelAngle=0, labelOverlap="greedy", ticks=False)),
+        y=alt.Y("day:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),
+    )
+    tiles = base.mark_rect(cornerRadius=2).encode(
+        color=_colour(),
+        opacity=alt.Opacity("count:Q", legend=None, scale=alt.Scale(domainMin=0, range=[0.06, 1])),
+        tooltip=[
+            alt.Tooltip("day:N", title=" "),
+            alt.Tooltip("hour:O", title=words.t("hour")),
+            alt.Tooltip("text:N", title=words.t("clicks")),
+        ],
+    )
+    return _layered((tiles,), alt.Step(26), _in_wake(rows), words)
 
 
 def place(number: int) -> str:

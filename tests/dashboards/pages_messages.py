@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from dashboards import (
+    advice,
     behaviour_form,
     consent_panel,
     deliverability_parts,
@@ -17,6 +18,7 @@ from dashboards import (
     import_columns,
     import_form,
     import_undo,
+    list_parts,
     segment_form,
     template_parts,
     terms,
@@ -37,7 +39,7 @@ TABLES = (
     sentence.DAY_OPS, sentence.DID, sentence.RECENT, sentence.CONSENT, sentence.PURPOSES, sentence.DEVICES,
     {name: name for name in PRESETS},
     deliverability_parts.PARTS, deliverability_parts.SAID, alarm_words.METRICS,
-    alarm_words.LEVELS, alarm_words.FOLLOWS,
+    alarm_words.LEVELS, alarm_words.FOLLOWS, list_parts.LISTS, list_parts.NOTES, list_parts.FIELDS,
 )  # fmt: skip
 
 
@@ -48,7 +50,8 @@ def every_message() -> set[tuple[str, str | None]]:
     found |= {(text, None) for said in hygiene_words.TITLES.values() for text in said}
     found |= set(hygiene_words.BUTTONS.values())
     found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
-    found |= {(advice, None) for advice in spam.advices()}
+    found |= {(text, None) for text in spam.advices()}
+    found |= {(text, None) for rule in advice.rules() for text in (rule.text, rule.label)}
     found |= {(demand.text, None) for demand in demands.demands()}
     found |= {(text, None) for step in guide.steps(guide.Facts(*[False] * 6)) for text in (step.text, step.why)}
     for table in (frame.ROLES, template_parts.CATEGORIES, template_parts.NAMES):

@@ -72,12 +72,14 @@ class Home:
         """What a process needs to find it."""
         return {"SILLAGE_DATA_DIR": str(self.settings.data_dir), "SILLAGE_SECRET": SECRET, "SILLAGE_CLOCK": ""}
 
-    def account(self, slug: str, name: str, *, people: int = 0, legal: bool = True) -> Account:
+    def account(
+        self, slug: str, name: str, *, people: int = 0, legal: bool = True, timezone: str = "Europe/Paris"
+    ) -> Account:
         """An account with a verified sender, a group of people who agreed to marketing, and a segment of it."""
         now = self.settings.clock.now()
         with self.store.write() as conn:
             account = accounts.create(
-                conn, slug, name, created_at=now,
+                conn, slug, name, created_at=now, timezone=timezone,
                 legal_name=f"{name} SAS" if legal else "", postal_address="1 quai du Port, Brest" if legal else "",
             )  # fmt: skip
             campaigns.add_sender(conn, account.id, name, f"news@{slug}.example", now=now, verified_at=now)
@@ -236,6 +238,11 @@ def furnish(home: Home) -> None:
     echo = home.account("echo", "Echo")
     home.campaign(echo, "Echo", Told(2000, unsubscribed=60), left=now - timedelta(hours=3))
     home.account("quiet", "Quiet", legal=False)
+    # Campaigns that reached nobody, one person, and machines alone, where clocks change by half an hour.
+    odd = home.account("odd", "Ödd 李雷 محمد", people=20, timezone="Australia/Lord_Howe")
+    home.campaign(odd, "Nobody", Told(10, bounced=10), left=now - timedelta(hours=5))
+    home.campaign(odd, "One 李雷 محمد <b>$x$ Ωμέγα", Told(1, opened=1, clicked=1), left=now - timedelta(hours=4))
+    home.campaign(odd, "Machines", Told(300, machines=300), left=now - timedelta(hours=3))
     collect_once(home.settings, home.store)
     build_marts(home.settings)
 

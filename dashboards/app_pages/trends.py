@@ -1,0 +1,27 @@
+"""Campaigns beside each other and over time: at the same age, against the own past, by hour, and the list's growth."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboards import queries, trend_parts, trend_queries
+from dashboards.shell import Desk, as_of, show
+
+
+def trends_page(desk: Desk) -> None:
+    """Comparison, history, hours, growth; all as of the last build."""
+    words, history, built = desk.words, trend_queries.history(desk), queries.marts_as_of(desk)
+    st.title(words.t("Comparison and trends"))
+    if not history or built is None:
+        st.info(words.t("There are no figures yet: they come with the first build after a campaign of this account has"
+                        " left."), icon=":material/hourglass_top:")  # fmt: skip
+        return
+    trend_parts.same_age(desk, history)
+    trend_parts.over_time(desk, history)
+    trend_parts.cohorts(desk)
+    trend_parts.best_hour(desk)
+    trend_parts.growth(desk)
+    as_of(desk, built["as_of_at"])
+
+
+show(trends_page)
