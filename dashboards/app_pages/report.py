@@ -14,6 +14,7 @@ from sillage.domain.ids import CampaignId
 
 # A look may take this share of the time between two of them, however large the campaign.
 BUSY = 0.5
+HEAD_EVERY_S = 0.5
 DETAILS_EVERY_S = 3.0
 
 
@@ -28,7 +29,7 @@ def report_page(desk: Desk) -> None:
     head, parts = slot(260), slot(600)
     with head.container():
         seen = queries.report(desk, campaign_id)
-        live(partial(_head, campaign_id=campaign_id), desk, every=_beat(seen, seen.took_s, 1.0))
+        live(partial(_head, campaign_id=campaign_id), desk, every=_beat(seen, seen.took_s, HEAD_EVERY_S))
     with parts.container():
         if seen.figures is not None:
             report_out.buttons(desk, campaign_id)
@@ -37,7 +38,7 @@ def report_page(desk: Desk) -> None:
 
 
 def _beat(seen: Report, took_s: float, at_least: float) -> float | None:
-    return max(at_least, round(took_s / BUSY)) if seen.is_moving else None
+    return max(at_least, round(took_s / BUSY, 1)) if seen.is_moving else None
 
 
 def _chosen(desk: Desk, ids: list[CampaignId], names: dict[CampaignId, str]) -> CampaignId:
