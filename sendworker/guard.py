@@ -1,4 +1,4 @@
-"""The guard as a process of its own: it stops campaigns that pass a critical line, and tells of it.
+"""The guard as a process of its own: it stops campaigns that pass a critical line, tells of it, and ends tests.
 
 python -m sendworker.guard
 """
@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from sendworker.notifier import Notifier
 from sillage.alarm.guard import Guard
 from sillage.alarm.standing import Standing
+from sillage.campaign.ab_decide import decide_all
 from sillage.domain.campaign import CampaignState as S
 from sillage.errors import NotFound, SillageError
 from sillage.lake import catalog
@@ -31,6 +33,8 @@ from sillage.store.migrate import upgrade
 BEAT_S = 1.0
 STANDING_S = 15.0
 TELL_S = 1.0
+TESTS_S = 20.0
+"""A test of versions has a look each hour: sooner than so there is nothing new to find."""
 WAIT_AFTER_ERROR_S = 1.0
 RESTS = 9.0
 LONGEST_REST_S = 2.0
@@ -47,6 +51,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     standing = Standing(settings, store, reader)
     others = [
         threading.Thread(target=_beat, args=("notifier", notifier.tell, TELL_S, stop), daemon=True),
+        threading.Thread(
+            target=_beat, args=("tests", partial(decide_all, store, settings, reader), TESTS_S, stop), daemon=True
+        ),
         threading.Thread(target=_beat, args=("standing", standing.look, STANDING_S, stop), daemon=True),
     ]
     for thread in others:

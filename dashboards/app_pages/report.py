@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import controls, figures, queries, report_parts, verdict
+from dashboards import ab_result, controls, conversion_part, figures, queries, report_parts, verdict
 from dashboards.queries import Report
 from dashboards.shell import Desk, as_of, live, show, slot
 from dashboards.words import plain
@@ -83,7 +83,8 @@ def _parts(desk: Desk, campaign_id: CampaignId) -> None:
         report_parts.curve(desk, found)
     with right:
         report_parts.links(desk, found)
-    report_parts.variants(desk, found)
+    report_parts.variants(desk, found, has_verdict=ab_result.result(desk, campaign_id))
+    conversion_part.conversions(desk, campaign_id)
     report_parts.providers(desk, found)
     report_parts.bounces(desk, found)
     as_of(desk, found.as_of)
