@@ -61,7 +61,7 @@ def test_a_test_is_set_up_in_the_form(home: Home, page: Page) -> None:
     expect(page.get_by_text("with 80 % certainty within 24 hours")).to_be_visible(timeout=READY_S)
     expect(page.get_by_text("Your audience has 1,000")).to_be_visible()
     page.get_by_role("button", name="Save as a draft").click()
-    expect(page.get_by_text("Spring is made.")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_role("heading", name="Spring", exact=True)).to_be_visible(timeout=READY_S)
     with home.store.read() as conn:
         account = accounts.only_account(conn)
         made = campaigns.by_name(conn, account.id, "Spring")
