@@ -13,7 +13,7 @@ help: ## Show what can be done
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 FOUNDATION := dbt/target/foundation/project
-DBT_FILES := $(shell find dbt/models dbt/macros dbt/seeds dbt/tests -type f) dbt/dbt_project.yml data/providers.toml
+DBT_FILES := $(shell find dbt/models dbt/macros dbt/materializations dbt/seeds dbt/tests -type f) dbt/dbt_project.yml data/providers.toml
 
 setup: $(VENV)/.ready $(FOUNDATION) ## Create .venv, install the locked packages, build what needs building
 

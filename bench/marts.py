@@ -28,7 +28,7 @@ from bench.world import CAMPAIGNS, CONTACTS, EVERY, HOME, START, recipients, wor
 from dashboards import queries
 from dashboards.shell import Desk
 from dashboards.words import Words
-from sillage.lake import catalog, live
+from sillage.lake import campaign_report, catalog, live
 from sillage.lake.build import build_marts
 from sillage.lake.live import Source
 from sillage.lake.reader import Reader
@@ -170,7 +170,7 @@ def _reports(reader: Reader, account_id: int, state: str, count: int) -> dict[st
             reader.forget()
             live.ask(reader, sql, [account_id, rank], source, account_id=account_id, campaigns=[rank])
 
-        parts = {query: _timed(partial(ask, sql), count) for query, sql in queries.LIVE.items()}
+        parts = {query: _timed(partial(ask, sql), count) for query, sql in campaign_report.LIVE.items()}
         found[f"{state}_{name}"] = {
             "recipients": recipients(rank),
             "is_counted_ms": round(

@@ -1,12 +1,14 @@
-"""The content part of the form: one version of the message, or two, each as the plain data that `parse_spec` reads."""
+"""The content part of the form: each version of the message as the plain data that `parse_spec` reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
+from dashboards import ab_form
 from dashboards.shell import ASSETS, Desk
 from sillage.errors import BadInput
 from sillage.store.campaigns import Sender
@@ -17,18 +19,8 @@ MAX_SOURCE = 1_000_000
 
 
 def contents(desk: Desk) -> list[dict[str, Any]]:
-    """The message, and a second version of it for a share of the people where one is wanted."""
-    words = desk.words
-    two = st.toggle(words.t("Try a second version on a share of the people"), key="two")
-    if not two:
-        return [_content(desk, "A")]
-    share = st.slider(words.t("Share of version B, in per cent"), 1, 99, 50, key="share")
-    tabs = st.tabs([words.t("Version A"), words.t("Version B")])
-    versions = []
-    for tab, name, part in zip(tabs, ("A", "B"), (100 - share, share), strict=True):
-        with tab:
-            versions.append({**_content(desk, name), "share": part / 100})
-    return versions
+    """The message, in one to five versions."""
+    return ab_form.versions(desk, _content)
 
 
 def _content(desk: Desk, name: str) -> dict[str, Any]:
@@ -84,6 +76,7 @@ def spec(
     include: list[str],
     exclude: list[str],
     variants: Sequence[Mapping[str, Any]],
+    test: Mapping[str, Any] | None = None,
 ) -> dict[str, object]:
     """A campaign as plain data, in the shape of campaign.toml."""
     return {
@@ -93,4 +86,15 @@ def spec(
         "include": include,
         "exclude": exclude,
         "variants": [dict(variant) for variant in variants],
+        "test": dict(test) if test is not None else None,
     }
+
+
+def leaving_time(desk: Desk) -> datetime:
+    """When it leaves, as the clock shows it where the account is."""
+    here = desk.words.here(desk.now())
+    chosen = st.datetime_input(
+        desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), value=here.replace(tzinfo=None), key="at",
+        format="DD/MM/YYYY",
+    )  # fmt: skip
+    return (chosen or here).replace(tzinfo=here.tzinfo)

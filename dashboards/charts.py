@@ -20,7 +20,7 @@ Row = dict[str, Any]
 # Places in the theme's list of colours.
 WAKE, SEA, AMBER, CORAL, SLATE, MIST, PLUM = range(7)
 _PLACES = ("wake", "sea", "amber", "coral", "slate", "mist", "plum")
-_ROWS = "rows"
+ROWS = "rows"
 _ROW_HEIGHT = 34
 _BAR = 18
 
@@ -41,11 +41,11 @@ def balance_bar(rows: Sequence[Row], words: Words) -> alt.Chart:
         {**row, "order": number, "place": _PLACES[STATE_PLACES[row["state"]]]} for number, row in enumerate(rows)
     ]
     chart: alt.Chart = (
-        alt.Chart(alt.NamedData(name=_ROWS))
+        alt.Chart(alt.NamedData(name=ROWS))
         .mark_bar(height=28, cornerRadius=2)
         .encode(
             x=alt.X("count:Q", stack="zero", axis=None, scale=alt.Scale(nice=False)),
-            color=_colour(),
+            color=colour(),
             order=alt.Order("order:Q"),
             tooltip=[
                 alt.Tooltip("label:N", title=words.t("State")),
@@ -59,7 +59,7 @@ def balance_bar(rows: Sequence[Row], words: Words) -> alt.Chart:
 
 def funnel(rows: Sequence[Row], words: Words) -> alt.LayerChart:
     """Bars one below the other. Rows: label, count, text (the count and its rate, formatted), place."""
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
         x=alt.X(
             "count:Q",
@@ -69,11 +69,11 @@ def funnel(rows: Sequence[Row], words: Words) -> alt.LayerChart:
         ),
     )
     bars = base.mark_bar(height=_BAR, cornerRadiusEnd=3).encode(
-        color=_colour(),
+        color=colour(),
         tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=words.t("People"))],
     )
-    texts = base.mark_text(align="left", dx=6, fontSize=13).encode(text="text:N", color=_colour("ink"))
-    return _layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
+    texts = base.mark_text(align="left", dx=6, fontSize=13).encode(text="text:N", color=colour("ink"))
+    return layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
 
 
 def curve(rows: Sequence[Row], words: Words, *, unit: str, title: str | None = None) -> alt.LayerChart:
@@ -81,14 +81,14 @@ def curve(rows: Sequence[Row], words: Words, *, unit: str, title: str | None = N
 
     `title` is the axis's where time does not begin with a campaign's first message.
     """
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
         x=alt.X(
             "elapsed:Q",
             title=title or words.t("%(unit)s since the first message left", unit=unit),
             scale=_from_zero(rows, "elapsed", 1.15),
         ),
         y=alt.Y("total:Q", title=words.t("people"), axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)),
-        color=_colour(),
+        color=colour(),
         detail="label:N",
     )
     lines = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(
@@ -99,7 +99,7 @@ def curve(rows: Sequence[Row], words: Words, *, unit: str, title: str | None = N
         ]
     )
     ends = base.transform_filter("datum.is_last").mark_text(align="left", dx=5, fontSize=13).encode(text="label:N")
-    return _layered((lines, ends), 260, rows, words)
+    return layered((lines, ends), 260, rows, words)
 
 
 def sizes_over_time(rows: Sequence[Row], words: Words) -> alt.LayerChart:
@@ -117,10 +117,10 @@ def sizes_over_time(rows: Sequence[Row], words: Words) -> alt.LayerChart:
         }
         for row in rows
     ]
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
         x=alt.X("moment:T", title=None, axis=alt.Axis(format="%d/%m %H:%M", tickCount=5), scale=alt.Scale(padding=24)),
         y=alt.Y("size:Q", title=words.t("contacts"), axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1)),
-        color=_colour(),
+        color=colour(),
         detail="label:N",
     )
     lines = base.mark_line(interpolate="step-after", strokeWidth=2.2, point=True).encode(
@@ -131,12 +131,12 @@ def sizes_over_time(rows: Sequence[Row], words: Words) -> alt.LayerChart:
         ]
     )
     ends = base.transform_filter("datum.is_last").mark_text(align="right", dy=-9, fontSize=13).encode(text="text:N")
-    return _layered((lines, ends), 260, drawn, words)
+    return layered((lines, ends), 260, drawn, words)
 
 
 def ranked(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
     """Bars by size. Rows: label, count, text, place."""
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, ticks=False, domain=False)),
         x=alt.X(
             "count:Q",
@@ -146,24 +146,24 @@ def ranked(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
         ),
     )
     bars = base.mark_bar(height=_BAR, cornerRadiusEnd=3).encode(
-        color=_colour(),
+        color=colour(),
         tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)],
     )
-    texts = base.mark_text(align="left", dx=6, fontSize=13).encode(text="text:N", color=_colour("ink"))
-    return _layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
+    texts = base.mark_text(align="left", dx=6, fontSize=13).encode(text="text:N", color=colour("ink"))
+    return layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
 
 
 def intervals(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
     """Rates with their 95 % intervals. Rows: label, rate, low, high (shares of one), text."""
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False))
     )
     axis = alt.X("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(zero=False, padding=24))
-    spans = base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=axis, x2="high:Q", color=_colour())
+    spans = base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=axis, x2="high:Q", color=colour())
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x="rate:Q", color=_colour(), tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)]
+        x="rate:Q", color=colour(), tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)]
     )
-    return _layered((spans, points), alt.Step(_ROW_HEIGHT), _in_wake(rows), words)
+    return layered((spans, points), alt.Step(_ROW_HEIGHT), _in_wake(rows), words)
 
 
 def health(rows: Sequence[Row], limits: Sequence[Row], words: Words) -> alt.LayerChart:
@@ -177,30 +177,30 @@ def health(rows: Sequence[Row], limits: Sequence[Row], words: Words) -> alt.Laye
         title=None,
         axis=alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=12, ticks=False),
     )
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(x=days)
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(x=days)
     rate = alt.Y("rate:Q", title=None, axis=alt.Axis(format=".1~%", tickCount=4), scale=alt.Scale(domainMin=0))
-    line = base.mark_line(strokeWidth=2.2).encode(y=rate, color=_colour())
+    line = base.mark_line(strokeWidth=2.2).encode(y=rate, color=colour())
     points = base.mark_point(filled=True, size=42, opacity=1).encode(
         y=rate,
-        color=_colour(),
+        color=colour(),
         tooltip=[alt.Tooltip("day:N", title=" "), alt.Tooltip("text:N", title=words.t("Rate"))],
     )
     rules = alt.Chart(alt.InlineData(values=list(limits)))
-    drawn = rules.mark_rule(strokeDash=[5, 4], strokeWidth=1.4).encode(y=alt.Y("at:Q"), color=_colour())
+    drawn = rules.mark_rule(strokeDash=[5, 4], strokeWidth=1.4).encode(y=alt.Y("at:Q"), color=colour())
     names = rules.mark_text(align="left", baseline="bottom", dx=2, dy=-3, fontSize=12).encode(
-        y=alt.Y("at:Q"), x=alt.value(0), text="label:N", color=_colour()
+        y=alt.Y("at:Q"), x=alt.value(0), text="label:N", color=colour()
     )
-    return _layered((drawn, names, line, points), 170, _in_wake(rows), words)
+    return layered((drawn, names, line, points), 170, _in_wake(rows), words)
 
 
 def week(rows: Sequence[Row], words: Words) -> alt.LayerChart:
     """Weekdays by hours, the more the darker. Rows: day (its name), hour (0 to 23), count, text."""
-    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
         x=alt.X("hour:O", title=words.t("hour"), axis=alt.Axis(labelAngle=0, labelOverlap="greedy", ticks=False)),
         y=alt.Y("day:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),
     )
     tiles = base.mark_rect(cornerRadius=2).encode(
-        color=_colour(),
+        color=colour(),
         opacity=alt.Opacity("count:Q", legend=None, scale=alt.Scale(domainMin=0, range=[0.06, 1])),
         tooltip=[
             alt.Tooltip("day:N", title=" "),
@@ -208,7 +208,7 @@ def week(rows: Sequence[Row], words: Words) -> alt.LayerChart:
             alt.Tooltip("text:N", title=words.t("clicks")),
         ],
     )
-    return _layered((tiles,), alt.Step(26), _in_wake(rows), words)
+    return layered((tiles,), alt.Step(26), _in_wake(rows), words)
 
 
 def place(number: int) -> str:
@@ -221,7 +221,8 @@ def _in_wake(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "place": _PLACES[WAKE]} for row in rows]
 
 
-def _colour(field: str = "place") -> alt.Color:
+def colour(field: str = "place") -> alt.Color:
+    """The colour of a row by its place in the theme's list."""
     # A domain without a range: the theme's colours are taken in this order. Series are named on the line or the bar.
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(_PLACES)), legend=None)
 
@@ -236,7 +237,8 @@ def _from_zero(rows: Sequence[Row], field: str, room: float) -> alt.Scale:
     return alt.Scale(domainMin=0, domainMax=math.ceil(top / step * 4) * step / 4 or 1.0, nice=False)
 
 
-def _layered(layers: Sequence[alt.Chart], height: Any, rows: Sequence[Row], words: Words) -> alt.LayerChart:
+def layered(layers: Sequence[alt.Chart], height: Any, rows: Sequence[Row], words: Words) -> alt.LayerChart:
+    """Layers over one set of rows, named ROWS, with the menu and the numbers of the page's language."""
     return alt.LayerChart(layer=list(layers), height=height, **_data(rows, words))
 
 
@@ -247,7 +249,7 @@ def _data(rows: Sequence[Row], words: Words) -> dict[str, Any]:
     actions = {"export": True, "source": False, "compiled": False, "editor": False}
     return {
         # Words beside bars need a colour of the theme too: its slate can be read on both grounds.
-        "datasets": {_ROWS: [{**row, "ink": _PLACES[SLATE]} for row in rows]},
+        "datasets": {ROWS: [{**row, "ink": _PLACES[SLATE]} for row in rows]},
         "config": {"locale": {"number": number}},
         "usermeta": {"embedOptions": {"actions": actions}},
     }

@@ -29,8 +29,8 @@ from sillage.store.incidents import Incident, PausedSlice
 from sillage.store.segment_sizes import history as size_history
 from sillage.store.targets import target_of
 
-# Live parts beat twice a second where looks are cheap. An answer must be gone by the next beat, or each second beat would
-# show the old one: measured, 0.9 s at a beat of one second cost a whole second of delay.
+# Live parts beat twice a second where looks are cheap. An answer must be gone by the next beat, or each second beat
+# would show the old one: measured, 0.9 s at a beat of one second cost a whole second of delay.
 LIVE_S = 0.3
 DETAILS_S = 2.0
 CALM_S = 15.0

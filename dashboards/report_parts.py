@@ -185,14 +185,15 @@ def _address(url: str | None) -> str:
     return short if len(short) <= LABEL else "…" + short[-LABEL:]
 
 
-def variants(desk: Desk, parts: Details) -> None:
-    """Variants beside each other, with the verdict in words."""
+def variants(desk: Desk, parts: Details, *, has_verdict: bool = False) -> None:
+    """Variants beside each other, with the verdict in words where no test of theirs has said it."""
     known = queries.variants(desk, parts.campaign.id)
     if len(known) < 2:  # noqa: PLR2004  # one alone is not compared
         return
     words, names = desk.words, {number: variant.name for number, (variant, _) in known.items()}
     st.subheader(words.t("Variants"))
-    st.markdown(verdict.of_variants(words, parts, names, parts.campaign.state))
+    if not has_verdict:
+        st.markdown(verdict.of_variants(words, parts, names, parts.campaign.state))
     rows = [
         {
             "label": names.get(row["variant_id"], NOTHING),

@@ -88,6 +88,8 @@ REASONS = {
     "message_too_big": "message too big",
     "system_full": "system full",
     "expired": "expired",
+    "hold_out": "held out: they get nothing, to measure the campaign against",
+    "winner_not_chosen": "the winner was not chosen",
     "network": "network",
     "system": "system",
     "mailer": "mailer",

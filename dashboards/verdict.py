@@ -7,6 +7,8 @@ from typing import Any
 
 from dashboards.queries import Details, Report
 from dashboards.words import Words, plain
+from sillage.domain.ab_compare import Compared, compare
+from sillage.domain.ab_verdict import Count
 from sillage.domain.campaign import CampaignState
 
 Row = dict[str, Any]
@@ -52,13 +54,26 @@ def of_variants(words: Words, details: Details, names: dict[int, str], state: Ca
         return ""
     if state not in {CampaignState.CLOSED, CampaignState.CANCELLED}:
         return words.t("Too early to say which one is clicked more: the campaign still runs.")
-    best = max(rated, key=lambda v: v["click_rate"])
-    if all(best["click_rate_low"] > v["click_rate_high"] for v in rated if v is not best):
-        return words.t(
-            "%(name)s is clicked more than the others, beyond chance: the 95 %% intervals do not meet.",
-            name=plain(names.get(best["variant_id"], str(best["variant_id"]))),
-        )
-    return words.t("No variant is ahead beyond chance: the 95 % intervals of their click rates meet.")
+    compared = compare({v["variant_id"]: Count(v["delivered_count"], v["human_click_count"]) for v in rated})
+    said = _difference(words, compared, names)
+    if compared.verdict.winner is not None:
+        name = plain(names.get(compared.verdict.winner, ""))
+        return words.t("%(name)s is clicked more than the others, beyond chance.", name=name) + f" {said}"
+    return words.t("No variant is ahead beyond chance.") + f" {said}"
+
+
+def _difference(words: Words, compared: Compared, names: dict[int, str]) -> str:
+    """The first two beside each other, with the interval of what divides them."""
+    if compared.lift is None:
+        return ""
+    low, high = (words.percent(share, 2) for share in compared.interval)
+    return words.t(
+        "%(best)s against %(other)s: %(high)s against %(low)s, a difference of %(lift)s.",
+        best=plain(names.get(compared.first, str(compared.first))),
+        other=plain(names.get(compared.second, str(compared.second))),
+        high=words.percent(compared.rates[0], 2), low=words.percent(compared.rates[1], 2),
+        lift=words.t("%(lift)s (%(low)s to %(high)s)", lift=words.percent(compared.lift, 2), low=low, high=high),
+    )  # fmt: skip
 
 
 def odd_providers(details: Details) -> set[str]:

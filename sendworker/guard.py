@@ -1,4 +1,4 @@
-"""The guard as a process of its own: it stops campaigns that pass a critical line, and tells of it.
+"""The guard as a process of its own: it stops campaigns that pass a critical line, tells of it, and ends tests.
 
 python -m sendworker.guard
 """
@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from sendworker.notifier import Notifier
 from sendworker.report_mailer import ReportMailer
 from sillage.alarm.guard import Guard
 from sillage.alarm.standing import Standing
+from sillage.campaign.ab_decide import decide_all
 from sillage.domain.campaign import CampaignState as S
 from sillage.errors import NotFound, SillageError
 from sillage.lake import catalog
@@ -33,6 +35,8 @@ BEAT_S = 1.0
 STANDING_S = 15.0
 TELL_S = 1.0
 REPORTS_S = 5.0
+TESTS_S = 20.0
+"""A test of versions has a look each hour: sooner than so there is nothing new to find."""
 WAIT_AFTER_ERROR_S = 1.0
 RESTS = 9.0
 LONGEST_REST_S = 2.0
@@ -51,6 +55,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     others = [
         threading.Thread(target=_beat, args=("notifier", notifier.tell, TELL_S, stop), daemon=True),
         threading.Thread(target=_beat, args=("reports", mailer.tell, REPORTS_S, stop), daemon=True),
+        threading.Thread(
+            target=_beat, args=("tests", partial(decide_all, store, settings, reader), TESTS_S, stop), daemon=True
+        ),
         threading.Thread(target=_beat, args=("standing", standing.look, STANDING_S, stop), daemon=True),
     ]
     for thread in others:

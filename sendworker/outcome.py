@@ -140,7 +140,8 @@ def skip_event(
         type=EventType.SKIPPED,
         account_id=campaign.account_id,
         campaign_id=campaign.id,
-        variant_id=variant,
+        # Whoever was held for a winner has no version yet.
+        variant_id=variant or None,
         contact_id=contact,
         channel=campaign.channel,
         provider=provider,

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from sendworker.outcome import skip_event
+from sillage.campaign.ab_release import later_s
 from sillage.campaign.plan import plan_campaign
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.delivery import DeliveryState
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import PermanentError, SillageError
 from sillage.settings import Settings
-from sillage.store import campaigns, deliveries, outbox, quotas
+from sillage.store import ab_tests, campaigns, deliveries, outbox, quotas
+from sillage.store.ab_tests import Kept
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
 
@@ -41,6 +43,7 @@ class Scheduler:
     def tick(self, now: datetime) -> list[Campaign]:
         """Start, wait, close and clean. Returns due campaigns that nobody has planned, for `plan` in a thread."""
         unplanned = self._start_due(now)
+        self._release(now)
         with self._store.read() as conn:
             running = campaigns.due(conn, states=(S.SENDING, S.WAITING, S.CANCELLED), before=now)
         for campaign in running:
@@ -94,10 +97,13 @@ class Scheduler:
             sending = deliveries.has_any(conn, campaign.id, state=DeliveryState.SENDING)
             is_due = deliveries.has_any(conn, campaign.id, state=DeliveryState.DUE)
             fresh = is_due and deliveries.has_any(conn, campaign.id, state=DeliveryState.DUE, first_attempt=True)
-            is_held = not is_due and deliveries.has_any(conn, campaign.id, state=DeliveryState.HELD)
-        if not sending and not is_due and not is_held:
+            # Whoever is held for a winner keeps it sending, even while only retries are left of the others.
+            is_held = not fresh and not sending and deliveries.has_any(conn, campaign.id, state=DeliveryState.HELD)
+        if sending or fresh or is_held:
+            return
+        if not is_due:
             self._close(campaign, now)
-        elif campaign.state is S.SENDING and not fresh and not sending and not is_held:
+        elif campaign.state is S.SENDING:
             self._move(campaign, S.WAITING)
 
     def _move(self, campaign: Campaign, to: S) -> None:
@@ -126,6 +132,40 @@ class Scheduler:
             log.info("campaign.not_closed", campaign_id=campaign.id, why=str(exc))
             return
         log.info("campaign.closed", campaign_id=campaign.id, **found.counts)
+
+    def _release(self, now: datetime) -> None:
+        """Let those go who were held for a winner, in small transactions: one that is killed leaves the rest held."""
+        with self._store.read() as conn:
+            decided = ab_tests.to_release(conn)
+        for kept in decided:
+            until = time.monotonic() + CHUNK_S
+            while self._release_some(kept, now) and time.monotonic() < until:
+                pass
+
+    def _release_some(self, kept: Kept, now: datetime) -> bool:
+        """Whether there may be more."""
+        if kept.decision is None:
+            return False
+        with self._store.write() as conn:
+            campaign = campaigns.get(conn, kept.account_id, kept.campaign_id)
+            variants = campaigns.variants_of(conn, kept.account_id, kept.campaign_id)
+            winner = kept.decision.winner
+            rows = ab_tests.release(
+                conn, kept.account_id, kept.campaign_id, winner,
+                later_s=later_s(campaign, variants, kept.decision), limit=CHUNK,
+            )  # fmt: skip
+            if winner is None:
+                events = [
+                    skip_event(
+                        campaign, r.contact_id, ab_tests.NOBODYS, r.provider, now=now, reason=ab_tests.NOT_CHOSEN
+                    )
+                    for r in rows
+                ]
+                outbox.record(conn, events)
+            if not rows:
+                ab_tests.released(conn, kept.account_id, kept.campaign_id, now=now)
+        log.info("campaign.released", campaign_id=kept.campaign_id, winner=winner, rows=len(rows))
+        return bool(rows)
 
     def _skip_rest(self, campaign: Campaign, now: datetime) -> None:
         with self._store.write() as conn:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.lists import format_list
-from babel.numbers import format_compact_decimal, format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 
 from sillage.i18n import catalogue, language_of
 
@@ -58,6 +58,13 @@ class Words:
             return NOTHING
         pattern = "#,##0." + "0" * digits if digits else "#,##0"
         return str(format_percent(share, f"{pattern}\u00a0%", locale=self._locale))
+
+    def money(self, amount: Any, currency: str, *, digits: int = 2) -> str:
+        """Money to the cent, or finer where it is a mean."""
+        if amount is None:
+            return NOTHING
+        pattern = f"#,##0.{'0' * digits}\xa0¤" if self.language == "fr" else f"¤#,##0.{'0' * digits}"
+        return format_currency(amount, currency, format=pattern, locale=self._locale, currency_digits=False)
 
     def span(self, low: float | None, high: float | None, digits: int = 1) -> str:
         """Two shares as a range, as 12.1 to 13.4 %."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboards import campaign_form, queries, template_parts, terms
+from dashboards import ab_form, campaign_form, queries, template_parts, terms
 from dashboards.shell import Desk, go, link, show
 from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
@@ -47,18 +47,25 @@ def new_campaign(desk: Desk) -> None:
         include = st.multiselect(words.t("To the segments"), names, key="include")
         exclude = st.multiselect(words.t("But not to"), [n for n in names if n not in include], key="exclude")
         count = _audience(desk, tuple(include), tuple(exclude), kind)
+        test = ab_form.ab_block(desk, len(parts), count) if ab_form.is_test(len(parts)) else None
         when = st.segmented_control(
             words.t("When"), [NOW, LATER, DRAFT], default=DRAFT, required=True, key="when",
             format_func=lambda w: {NOW: words.t("now"), LATER: words.t("later"), DRAFT: words.t("keep as a draft")}[w],
         )  # fmt: skip
-        at = _time(desk) if when == LATER else None
+        at = campaign_form.leaving_time(desk) if when == LATER else None
         label = {
             NOW: words.n("Send to %(count)s person", "Send to %(count)s people", count),
             LATER: words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count),
             DRAFT: words.t("Save as a draft"),
         }[when]
         wanted = campaign_form.spec(
-            name=name, kind=kind, sender=sender, include=include, exclude=exclude, variants=parts
+            name=name,
+            kind=kind,
+            sender=sender,
+            include=include,
+            exclude=exclude,
+            variants=parts,
+            test=test,
         )
         if st.button(label, type="primary", icon=":material/send:" if when != DRAFT else None, key="create"):
             _create(desk, wanted, send_at=desk.now() if when == NOW else at)
@@ -80,15 +87,6 @@ def _audience(desk: Desk, include: tuple[str, ...], exclude: tuple[str, ...], ki
             )
         )  # fmt: skip
     return count
-
-
-def _time(desk: Desk) -> datetime:
-    here = desk.words.here(desk.now())
-    chosen = st.datetime_input(
-        desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), value=here.replace(tzinfo=None), key="at",
-        format="DD/MM/YYYY",
-    )  # fmt: skip
-    return (chosen or here).replace(tzinfo=here.tzinfo)
 
 
 def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) -> None:

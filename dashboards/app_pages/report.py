@@ -6,7 +6,17 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import controls, figures, queries, report_heat, report_out, report_parts, verdict
+from dashboards import (
+    ab_result,
+    controls,
+    conversion_part,
+    figures,
+    queries,
+    report_heat,
+    report_out,
+    report_parts,
+    verdict,
+)
 from dashboards.queries import Report
 from dashboards.shell import Desk, as_of, live, show, slot
 from dashboards.words import plain
@@ -86,7 +96,8 @@ def _parts(desk: Desk, campaign_id: CampaignId) -> None:
     with right:
         report_parts.links(desk, found)
     report_heat.draw(desk, found)
-    report_parts.variants(desk, found)
+    report_parts.variants(desk, found, has_verdict=ab_result.result(desk, campaign_id))
+    conversion_part.conversions(desk, campaign_id)
     report_parts.providers(desk, found)
     report_parts.bounces(desk, found)
     report_parts.next_steps(desk, found)

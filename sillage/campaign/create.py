@@ -20,8 +20,19 @@ subject = "{{ first_name | default: 'Hello' }}, something new"
 preheader = "Three things to see"
 mjml = "a.mjml"                          # or: html = "a.html"
 files = [{ path = "logo.png", cid = "logo" }, { path = "plan.pdf" }]    # <img src="cid:logo">, and an attachment
+after_hours = 0                          # how long after send_at this version leaves
+sender = { name = "Camille, Maison Sillage", email = "news@maison.example" }       # where it is not the campaign's
 [variants.defaults]
 first_name = "friend"
+
+[test]                                   # left out: no test; with it, variants have neither share nor segment
+size = "auto"                            # people of each version, or a number
+criterion = "clicks"                     # or: opens, reactivity, conversions, unsubscribes (the fewest)
+lift = 0.005                             # the smallest difference of the rate to see; left out: a tenth of the usual
+decide = "when_sure"                     # or: at_time, by_hand
+decide_after_hours = 24                  # when it ends at the latest, 1 to 168
+otherwise = "first"                      # where nobody is sure: the first version, or nobody
+hold_out = 0                             # people who get nothing, to measure the campaign itself against
 """
 
 from __future__ import annotations
@@ -36,6 +47,7 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sillage.campaign.ab_setup import AbSpec, ab_test_of
 from sillage.campaign.prepare import compile_for
 from sillage.content.message import Source
 from sillage.content.mime import Attachment
@@ -44,9 +56,9 @@ from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import CampaignId
 from sillage.errors import BadInput, NotFound
 from sillage.settings import Settings
-from sillage.store import campaigns, segments
+from sillage.store import ab_tests, campaigns, segments
 from sillage.store.accounts import Account
-from sillage.store.campaigns import Draft, DraftVariant
+from sillage.store.campaigns import Draft, DraftVariant, Sender
 
 MAX_FILES_BYTES = 10 * 1024 * 1024
 """Base64 makes 14 MB of it; many servers take no more than 20."""
@@ -80,6 +92,8 @@ class VariantSpec(_Spec):
     name: Text = "A"
     share: Annotated[float, Field(gt=0, le=1)] | None = None
     segment: str | None = None
+    sender: SenderSpec | None = None
+    after_hours: Annotated[float, Field(ge=0, le=168)] = 0
     subject: Text
     preheader: str = ""
     mjml: str | None = None
@@ -115,6 +129,7 @@ class CampaignSpec(_Spec):
     local_time: bool = False
     late_after_hours: Annotated[float, Field(gt=0, le=720)] = 6
     variants: Annotated[list[VariantSpec], Field(min_length=1, max_length=5)]
+    test: AbSpec | None = None
 
 
 def read_folder(folder: Path) -> CampaignSpec:
@@ -199,6 +214,15 @@ def _check_variants(spec: CampaignSpec, where: str) -> None:
             raise BadInput(
                 f"{where}: variant {variant.name!r} has a share and a segment; choose one", code="bad_variants"
             )
+    if spec.test is not None:
+        if len(spec.variants) < 2:  # noqa: PLR2004  # one alone is not compared
+            raise BadInput(f"{where}: test: it compares two to five variants", code="bad_test", field="test")
+        given = next((v for v in spec.variants if v.share is not None or v.segment is not None), None)
+        if given is not None:
+            raise BadInput(
+                f"{where}: variant {given.name!r} has a share or a segment, and there is a test, which draws its own"
+                " samples; leave one out", code="bad_test", field="test",
+            )  # fmt: skip
     by_segment = [v for v in spec.variants if v.segment is not None]
     shares = [v.share for v in spec.variants if v.share is not None]
     if by_segment and len(by_segment) != len(spec.variants):
@@ -216,24 +240,25 @@ def create_campaign(
 
     Raises: BadInput, NotFound.
     """
-    sender = next(
-        (
-            s
-            for s in campaigns.senders_of(conn, account.id)
-            if s.email.lower() == spec.sender.email.lower() and s.name == spec.sender.name
-        ),
-        None,
-    )
-    if sender is None:
-        raise NotFound(
-            f"no sender {spec.sender.name!r} <{spec.sender.email}>; add it with `sillage account add-sender`"
-        )
+    sender = _sender(conn, account, spec.sender)
     variants = []
     for variant in spec.variants:
         source = variant.source
-        compiled = compile_for(settings, account, sender, spec.kind, source)
+        own = _sender(conn, account, variant.sender) if variant.sender is not None else None
+        if own is not None and _domain(own) != _domain(sender):
+            raise BadInput(
+                f"variant {variant.name!r}: its sender <{own.email}> is of another domain than the campaign's,"
+                f" {_domain(sender)}; a campaign warms up and signs for one", code="other_domain", field="sender",
+            )  # fmt: skip
+        compiled = compile_for(settings, account, own or sender, spec.kind, source)
         segment = segments.by_name(conn, account.id, variant.segment).id if variant.segment else None
-        variants.append(DraftVariant(variant.name, source, compiled.links, variant.share, segment))
+        variants.append(
+            DraftVariant(
+                variant.name, source, compiled.links, variant.share, segment, own.id if own else None,
+                round(variant.after_hours * 3600),
+            )
+        )  # fmt: skip
+    test = ab_test_of(spec.test, len(variants), settings, account.id) if spec.test is not None else None
     send_at = spec.send_at
     if send_at is not None and send_at.tzinfo is None:
         raise BadInput("send_at has no time zone; write it as 2026-11-24T10:00:00Z", code="no_zone", field="send_at")
@@ -254,4 +279,19 @@ def create_campaign(
         is_local_time=spec.local_time,
         late_after_s=max(1, round(spec.late_after_hours * 3600)),
     )
-    return campaigns.create(conn, account.id, draft, now=now)
+    campaign_id = campaigns.create(conn, account.id, draft, now=now)
+    if test is not None:
+        ab_tests.add(conn, account.id, campaign_id, test)
+    return campaign_id
+
+
+def _sender(conn: sa.Connection, account: Account, wanted: SenderSpec) -> Sender:
+    """Raises: NotFound."""
+    for known in campaigns.senders_of(conn, account.id):
+        if known.email.lower() == wanted.email.lower() and known.name == wanted.name:
+            return known
+    raise NotFound(f"no sender {wanted.name!r} <{wanted.email}>; add it with `sillage account add-sender`")
+
+
+def _domain(sender: Sender) -> str:
+    return sender.email.rpartition("@")[2].lower()

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
+from sillage.campaign.ab_sample import WRITTEN, draw
 from sillage.campaign.audience import Audience, audience_of
 from sillage.campaign.prepare import prepare
 from sillage.campaign.timing import due_times
@@ -21,7 +22,7 @@ from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import BadInput, Refused
 from sillage.lake.event import Event, EventType, event_id
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns, outbox, segments
+from sillage.store import ab_tests, accounts, campaigns, outbox, segments
 from sillage.store.campaigns import Campaign, Variant
 from sillage.store.columns import from_micros
 from sillage.store.database import Store
@@ -40,6 +41,10 @@ class Plan:
     audience: int
     by_variant: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    held: int = 0
+    """Who waits for the winner of the campaign's test."""
+    held_out: int = 0
+    """Who gets nothing, to measure the campaign against."""
 
 
 def plan_campaign(
@@ -76,22 +81,32 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
         variants = campaigns.variants_of(conn, account_id, campaign_id)
         compiled = {v.name: prepare(conn, settings, campaign, v) for v in variants}
         trees: dict[int, object] = {s.id: s.tree for s in segments.listed(conn, account_id)}
+        kept = ab_tests.of_campaign(conn, account_id, campaign_id)
+        test = kept.test if kept is not None else None
+        # Nobody else writes these rows: two planners draw the same, and one that was killed is gone.
+        written = pl.DataFrame(campaigns.planned_rows(conn, account_id, campaign_id), schema=WRITTEN, orient="row")
     with audience_of(store, account_id, settings) as audience:
         members = audience.members(
             [trees[i] for i in campaign.include], [trees[i] for i in campaign.exclude], kind=campaign.kind, now=now
         )
         left_out = dict(members.filter(pl.col("left_out").is_not_null()).group_by("left_out").len().iter_rows())
         people = members.filter(pl.col("left_out").is_null()).drop("left_out")
-        people = _with_variants(people, campaign, variants, audience, trees)
+        if test is None:
+            people = _with_variants(people, campaign, variants, audience, trees)
+            people = people.with_columns(state=pl.lit("due"), reason=pl.lit(None, dtype=pl.String))
         if people.height == 0:
             why = ", ".join(f"{n:,} {reason}" for reason, n in sorted(left_out.items())) or "its segments are empty"
             raise BadInput(f"campaign {campaign.name!r} has nobody to mail: {why}", code="no_recipient")
+        if test is not None:
+            people = draw(people, campaign, variants, test, written, settings.secret.get_secret_value())
         _refuse_empty_fields(audience, people, variants, compiled)
         places = audience.places(people) if campaign.is_local_time else None
+    offsets = {int(v.id): v.offset_s * 1_000_000 for v in variants if v.offset_s}
     people = people.with_columns(due_times(campaign, account.timezone, people, places, now))
-    with store.read() as conn:
-        written = campaigns.planned_contacts(conn, account_id, campaign_id)
-    missing = people.filter(~pl.col("contact_id").is_in(written)) if written else people
+    if offsets:
+        after = pl.col("variant_id").replace_strict(offsets, default=0, return_dtype=pl.Int64)
+        people = people.with_columns(due=pl.col("due") + after)
+    missing = people.join(written, on="contact_id", how="anti", maintain_order="left") if written.height else people
     _write_rows(store, campaign, missing, now, progress)
     with store.write() as conn:
         total = campaigns.balance(conn, account_id, campaign_id).audience
@@ -100,8 +115,9 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
             planned_at=now, starts_at=from_micros(int(people["due"].min())),  # type: ignore[arg-type]
         )  # fmt: skip
     names = {v.id: v.name for v in variants}
-    counted = {names[v]: n for v, n in people.group_by("variant_id").len().iter_rows()}
-    return Plan(campaign_id, total, counted, left_out)
+    counted = {names[v]: n for v, n in people.group_by("variant_id").len().iter_rows() if v in names}
+    states = dict(people.group_by("state").len().iter_rows())
+    return Plan(campaign_id, total, counted, left_out, states.get("held", 0), states.get("skipped", 0))
 
 
 def _with_variants(
@@ -135,7 +151,8 @@ def _refuse_empty_fields(
     for variant in variants:
         message = compiled[variant.name]
         names = sorted(n for n in message.needed_fields if not message.defaults.get(n))
-        mine = people.filter(pl.col("variant_id") == variant.id)
+        # Who is held for the winner may get any of them.
+        mine = people.filter((pl.col("variant_id") == variant.id) | (pl.col("state") == "held"))
         faults = audience.empty_fields(mine, names) if names and mine.height else {}
         if faults:
             named = ", ".join(f"{{{{ {n} }}}} is empty for {count:,}" for n, count in faults.items())
@@ -148,8 +165,8 @@ def _refuse_empty_fields(
 
 
 _INSERT = """
-insert into deliveries (campaign_id, contact_id, account_id, variant_id, provider, state, due_at)
-values ({p}, {p}, {p}, {p}, {p}, 'due', {p}) on conflict do nothing
+insert into deliveries (campaign_id, contact_id, account_id, variant_id, provider, state, reason, due_at)
+values ({p}, {p}, {p}, {p}, {p}, {p}, {p}, {p}) on conflict do nothing
 """
 
 
@@ -172,28 +189,32 @@ def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, n
     ).first()
     if planning is None:
         raise Refused(f"campaign {campaign.name!r} was planned or cancelled by somebody else meanwhile")
-    rows = list(chunk.select("contact_id", "variant_id", "provider", "due").iter_rows())
+    rows = list(chunk.select("contact_id", "variant_id", "provider", "state", "reason", "due").iter_rows())
     conn.exec_driver_sql(
-        _sql(conn, _INSERT), [(campaign.id, contact, campaign.account_id, v, p, due) for contact, v, p, due in rows]
+        _sql(conn, _INSERT),
+        [(campaign.id, contact, campaign.account_id, *rest) for contact, *rest in rows],
     )
-    outbox.record(
-        conn,
-        (
-            Event(
-                id=event_id("planned", campaign.id, contact),
-                type=EventType.PLANNED,
-                account_id=campaign.account_id,
-                campaign_id=campaign.id,
-                variant_id=variant,
-                contact_id=contact,
-                channel=campaign.channel,
-                provider=provider,
-                occurred_at=now,
-                recorded_at=now,
-            )
-            for contact, variant, provider, _ in rows
-        ),
-    )
+    for state, kind in ((None, EventType.PLANNED), ("skipped", EventType.SKIPPED)):
+        outbox.record(
+            conn,
+            (
+                Event(
+                    id=event_id(kind.value, campaign.id, contact),
+                    type=kind,
+                    account_id=campaign.account_id,
+                    campaign_id=campaign.id,
+                    variant_id=variant or None,
+                    contact_id=contact,
+                    channel=campaign.channel,
+                    provider=provider,
+                    occurred_at=now,
+                    recorded_at=now,
+                    reason=reason if state else None,
+                )
+                for contact, variant, provider, held_in, reason, _ in rows
+                if state is None or held_in == state
+            ),
+        )
 
 
 def _sql(conn: sa.Connection, text: str) -> str:

@@ -67,7 +67,7 @@ def prepare(conn: sa.Connection, settings: Settings, campaign: Campaign, variant
     Raises: BadInput where its source can't be compiled, or may not be sent as the settings would send it.
     """
     account = accounts.by_id(conn, campaign.account_id)
-    sender = campaigns.sender(conn, campaign.account_id, campaign.sender_id)
+    sender = campaigns.sender(conn, campaign.account_id, variant.sender_id or campaign.sender_id)
     envelope = envelope_of(settings, account, sender, campaign.id, variant.id)
     keys = signing_keys(conn, settings, campaign.account_id, sender)
     refuse_unready(settings, sender, signs=bool(keys))

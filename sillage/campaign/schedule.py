@@ -28,9 +28,10 @@ def schedule(
     account = accounts.by_id(conn, account_id)
     if campaign.kind is MessageKind.MARKETING and not account.may_send:
         raise Refused(f"account {account.slug!r} has no legal name or postal address; set them before you schedule")
-    sender = campaigns.sender(conn, account_id, campaign.sender_id)
-    if sender.verified_at is None:
-        raise Refused(f"sender <{sender.email}> is not verified; verify it before you schedule")
+    used = {v.sender_id or campaign.sender_id for v in campaigns.variants_of(conn, account_id, campaign_id)}
+    for sender in (campaigns.sender(conn, account_id, number) for number in sorted(used)):
+        if sender.verified_at is None:
+            raise Refused(f"sender <{sender.email}> is not verified; verify it before you schedule")
     at = send_at or campaign.send_at
     if at is None:
         raise Refused(f"campaign {campaign.name!r} has no time; give one with --at")

@@ -162,6 +162,25 @@ def frequency_cap(
 
 
 @app.command()
+def attribution(
+    *,
+    days: Annotated[int, typer.Option(help="For so many days after a click a conversion is put down to it.")] = 7,
+    currency: Annotated[str, typer.Option(help="What amounts are in, as EUR.")] = "EUR",
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+) -> None:
+    """Say which campaign a conversion is put down to: the one that was clicked last within so many days.
+
+    It holds from the next build of the figures on, for what has happened too.
+
+    Example: sillage account attribution --days 14 --currency EUR
+    """
+    with open_store(Settings.load()).write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        accounts.set_attribution(conn, owner.id, currency=currency, days=days)
+    typer.echo(f"account {owner.slug}: conversions in {currency}, put down to the last click within {days} days")
+
+
+@app.command()
 def warm_up(
     domain: Annotated[str, typer.Argument(help="What follows @ in the sender's address.")],
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
+from sillage.campaign import ab_plain
 from sillage.campaign import schedule as moves
+from sillage.campaign.ab_decide import choose, decide_all, watch
+from sillage.campaign.ab_told import as_data, as_text
 from sillage.campaign.create import create_campaign, read_folder
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.spam_test import spam_test
@@ -25,7 +29,7 @@ from sillage.lake.reader import Reader
 from sillage.report.gathered import gather
 from sillage.report.pdf import as_pdf
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns
+from sillage.store import ab_tests, accounts, campaigns
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 from sillage.words import Words
@@ -51,7 +55,20 @@ def create(folder: Path, *, account: AccountOption = None) -> None:
     with store.write() as conn:
         owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
         campaign_id = create_campaign(conn, settings, owner, spec, now=settings.clock.now())
+        kept = ab_tests.of_campaign(conn, owner.id, campaign_id)
     typer.echo(f"campaign {spec.name!r} made as a draft (number {campaign_id})")
+    if kept is not None:
+        test = kept.test
+        better = test.usual_rate + (-test.lift if test.criterion.fewest_wins else test.lift)
+        typer.echo(
+            f"its test by {test.criterion} sends to {len(spec.variants)} x {test.size:,} people"
+            + (
+                ", as asked"
+                if test.is_exact
+                else f", to see a change from {test.usual_rate:.2%} to {better:.2%} with 80 % certainty"
+                f" within {test.hours} hours"
+            )
+        )
 
 
 @app.command()
@@ -181,9 +198,9 @@ def _scores(name: str, account: str | None) -> dict[str, SpamScore]:
     settings = Settings.load()
     with open_store(settings).read() as conn:
         owner, campaign = _find(conn, account, name)
-        sender = campaigns.sender(conn, owner.id, campaign.sender_id)
         versions = campaigns.variants_of(conn, owner.id, campaign.id)
-    return {v.name: spam_test(settings, owner, sender, campaign.kind, v.source) for v in versions}
+        senders = {v.id: campaigns.sender(conn, owner.id, v.sender_id or campaign.sender_id) for v in versions}
+    return {v.name: spam_test(settings, owner, senders[v.id], campaign.kind, v.source) for v in versions}
 
 
 @app.command(name="send-missing")
@@ -202,6 +219,56 @@ def send_missing(
         owner, campaign = _find(conn, account, name)
         count = moves.send_to_missing(conn, owner.id, campaign.id, doubtful=in_doubt, now=settings.clock.now())
     typer.echo(f"campaign {name!r} goes to {count:,} more")
+
+
+@app.command()
+def ab(
+    name: str,
+    *,
+    decide: Annotated[bool, typer.Option("--decide", help="End what can be ended now, as the guard does.")] = False,
+    account: AccountOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """How the test of a campaign stands: counts at equal age, what is believed of each version, and the verdict.
+
+    Of a campaign without a test that is over: its versions by clicks, compared once.
+
+    Example: sillage campaign ab "November news" --json
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    with store.read() as conn:
+        owner, campaign = _find(conn, account, name)
+        has_test = ab_tests.of_campaign(conn, owner.id, campaign.id) is not None
+        versions = campaigns.variants_of(conn, owner.id, campaign.id)
+    with closing(Reader(settings)) as reader:
+        if not has_test:
+            plain = ab_plain.compared(reader, campaign, versions)
+            typer.echo(json.dumps(plain, ensure_ascii=False) if as_json else ab_plain.as_text(plain))
+            return
+        if decide:
+            decide_all(store, settings, reader)
+        seen = watch(store, reader, owner.id, campaign.id, now=settings.clock.now())
+    told = as_data(seen)
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else as_text(told))
+
+
+@app.command(name="choose-winner")
+def choose_winner(
+    name: str,
+    variant: Annotated[str, typer.Argument(help="The version that everybody else gets.")],
+    *,
+    account: AccountOption = None,
+) -> None:
+    """Name the winner of a campaign's test: the rest gets that version, and the test ends.
+
+    Example: sillage campaign choose-winner "November news" B
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        choose(conn, owner.id, campaign.id, variant, by="command", now=settings.clock.now())
+    typer.echo(f"campaign {name!r}: the rest gets version {variant!r}")
 
 
 @app.command(name="list")

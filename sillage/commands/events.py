@@ -1,7 +1,8 @@
-"""`sillage events`: what happened, seen line by line."""
+"""`sillage events`: what happened, judged or brought in line by line."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import Annotated
 import msgspec
 import typer
 
+from sillage.commands.account import open_store
 from sillage.domain.burst import Deed, judge_all
 from sillage.domain.judge import Act, current_rules
 from sillage.domain.networks import truncated_address
 from sillage.errors import BadInput
+from sillage.ingest import site_events
+from sillage.settings import Settings
+from sillage.store import accounts
 
-app = typer.Typer(no_args_is_help=True, help="Opens and clicks, seen line by line.")
+app = typer.Typer(no_args_is_help=True, help="Events: judged, or brought in from elsewhere.")
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -34,7 +39,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 @app.callback()
 def _group() -> None:
-    """Opens and clicks, seen line by line."""
+    """Events: judged, or brought in from elsewhere."""
 
 
 @app.command(epilog="Example: sillage events judge clicks.jsonl")
@@ -72,6 +77,41 @@ def judge(
             "version": verdict.version,
         }
         typer.echo(msgspec.json.encode(told))
+
+
+@app.command(name="import", epilog="Example: sillage events import orders.jsonl")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON objects, one a line, or CSV: event (converted, page_viewed), email or contact, at, id, amount,"
+            " currency, campaign, page."
+        ),
+    ],
+    *,
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Bring in what people did in the shop or on the site: purchases, and pages seen. The same file twice counts once.
+
+    A purchase is put down to the campaign that it names, else to the one that was clicked last within the account's
+    days (`sillage account attribution`). A file with a line that can't be read is not taken at all.
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    now = settings.clock.now()
+    with store.read() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+    done = site_events.bring(store, owner, site_events.read(file, owner, now=now), now=now)
+    store.close()
+    if as_json:
+        typer.echo(json.dumps({"events": done.events, "amount": str(done.amount), "unknown_lines": done.unknown}))
+        return
+    typer.echo(f"{done.events:,} events, {done.amount:,.2f} {owner.currency}")
+    if done.unknown:
+        shown = ", ".join(map(str, done.unknown[: site_events.SHOWN]))
+        more = ", …" if len(done.unknown) > site_events.SHOWN else ""
+        typer.echo(f"{len(done.unknown):,} lines name nobody who is a contact: lines {shown}{more}")
 
 
 def _lines(file: Path) -> Iterator[tuple[int, _Line]]:

@@ -180,7 +180,7 @@ def project_fingerprint() -> str:
     """A fingerprint of all that decides what the tables look like."""
     digest = hashlib.blake2b(digest_size=16)
     # What providers report stands in counts that are kept; the thresholds do not.
-    shapes = ("models/**/*", "macros/**/*", "dbt_project.yml")
+    shapes = ("models/**/*", "macros/**/*", "materializations/**/*", "dbt_project.yml")
     paths = [path for shape in shapes for path in sorted(PROJECT.glob(shape))]
     for path in [*paths, ROOT / "data" / "providers.toml"]:
         if path.is_file():

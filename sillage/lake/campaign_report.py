@@ -28,9 +28,9 @@ WHOLE = f"{LIVE_FIGURES} = ?"
 LIVE = {
     "whole": WHOLE,
     "variants": """
-        select variant_id, sent_count, delivered_count, open_rate, click_rate, click_rate_low, click_rate_high,
-            reactivity_rate
-        from {live_variant} where account_id = ? and campaign_id = ? order by variant_id
+        select variant_id, sent_count, delivered_count, human_click_count, open_rate, click_rate,
+            click_rate_low, click_rate_high, reactivity_rate
+        from {live_variant} where account_id = ? and campaign_id = ? and variant_id > 0 order by variant_id
         """,
     "providers": """
         select provider, sent_count, delivered_count, deferred_count, bounce_rate, bounce_rate_low, bounce_rate_high,

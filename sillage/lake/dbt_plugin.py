@@ -21,7 +21,7 @@ from sillage.settings import Settings
 
 # All that the marts may know of ops: what a campaign is, and of who gets it no more than where they came from.
 OPS_COLUMNS = {
-    "accounts": "id, slug, name, locale, timezone, tracking_policy, created_at",
+    "accounts": "id, slug, name, locale, timezone, tracking_policy, currency, attribution_days, created_at",
     "campaigns": "id, account_id, name, kind, channel, state, audience, send_at, created_at, planned_at, started_at, "
     "closed_at",
     "variants": "id, account_id, campaign_id, position, name, subject",

@@ -40,6 +40,7 @@ class EventType(StrEnum):
     PAGE_VIEWED = "page_viewed"
     CONVERTED = "converted"
     JUDGED = "judged"
+    DECIDED = "decided"
     ENTERED = "entered"
     LEFT = "left"
 
@@ -81,7 +82,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     subject_id: uuid.UUID | None = None
     """The event that this one speaks of (`judged`)."""
     value: float | None = None
-    """Money of a conversion, in the account's currency."""
+    """Money of a conversion, in the account's currency, to the cent."""
     count: int | None = None
     page: str | None = None
     """Address of a page that was seen, without its query."""

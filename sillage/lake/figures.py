@@ -46,6 +46,9 @@ _VARIANT = {
     "bounce_rate": "bounce_rate",
     "unsubscribe_rate": "unsubscribe_rate",
     "complaint_rate": "complaint_rate",
+    "converted": "converted_count",
+    "conversions": "conversion_count",
+    "conversion_rate": "conversion_rate",
 }
 
 
@@ -70,12 +73,15 @@ def campaign_figures(reader: Reader, account_id: AccountId, campaign_id: Campaig
         "closed": campaign["is_closed"],
         "as_of_seq": campaign["as_of_seq"],
         "as_of_at": campaign["as_of_at"].isoformat(),
-        "total": _picked(campaign, _VARIANT),
-        "variants": [
-            {"id": row["variant_id"], "name": row["variant_name"], **_picked(row, _VARIANT)} for row in variants
-        ],
+        "total": _figures(campaign),
+        "variants": [{"id": row["variant_id"], "name": row["variant_name"], **_figures(row)} for row in variants],
     }
 
 
 def _picked(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {shown: row[column] for shown, column in names.items()}
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    """Counts and rates, and money as it is written: a decimal, to the cent."""
+    return {**_picked(row, _VARIANT), "revenue": str(row["revenue"])}

@@ -90,11 +90,21 @@ MEANING: dict[EventType, Meaning] = {
     EventType.ERASED: Meaning("erasure", ("contact_id",), "none: totals stay, the person goes"),
     EventType.SHARED: Meaning(_WEB, ("variant_id", "contact_id", "via"), "none"),
     EventType.PAGE_VIEWED: Meaning("import of site events", ("contact_id", "page"), "none"),
-    EventType.CONVERTED: Meaning("import of site events", ("contact_id", "value"), "none yet"),
+    EventType.CONVERTED: Meaning(
+        "import of site events",
+        ("contact_id", "value", "campaign_id where the file names one"),
+        "conversions and revenue of the campaign that it names, else of the one that the contact clicked last within "
+        "the account's days before it; of nobody where there is none",
+    ),
     EventType.JUDGED: Meaning(
         "collector",
         ("campaign_id of its subject", "subject_id", "is_machine", "rule", "rule_version"),
         "the newest by occurred_at replaces the verdict human or machine of the open or click that it names",
+    ),
+    EventType.DECIDED: Meaning(
+        "the guard, a page, the command line",
+        ("campaign_id", "variant_id of the winner or none", "reason: sure, hand, inconclusive", "via"),
+        "none: a test of versions ended; what was held for it is released or skipped",
     ),
     EventType.ENTERED: Meaning(
         "segments", ("contact_id", "segment_id"), "none: the contact was found in the segment, and was not before"

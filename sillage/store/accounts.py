@@ -16,6 +16,8 @@ from sillage.store.tables import accounts
 MAX_IDENTITY_CHARS = 500
 MAX_FREQUENCY = 1000
 MAX_FREQUENCY_DAYS = 365
+MAX_ATTRIBUTION_DAYS = 90
+CURRENCY_CHARS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class Account:
     frequency_cap: int | None
     """Marketing messages that a contact gets at most in `frequency_days` days; None: no cap."""
     frequency_days: int
+    currency: str
+    """What the amounts of conversions are in, ISO 4217."""
+    attribution_days: int
+    """For so many days after a click a conversion is put down to it."""
 
     @property
     def may_send(self) -> bool:
@@ -115,6 +121,23 @@ def set_frequency_cap(conn: sa.Connection, account_id: AccountId, *, cap: int | 
             code="bad_frequency_cap", field="frequency_cap",
         )  # fmt: skip
     conn.execute(accounts.update().where(accounts.c.id == account_id).values(frequency_cap=cap, frequency_days=days))
+
+
+def set_attribution(conn: sa.Connection, account_id: AccountId, *, currency: str, days: int) -> None:
+    """Say what conversions are counted in, and for how many days after a click they are put down to it.
+
+    Raises: BadInput.
+    """
+    if not (len(currency) == CURRENCY_CHARS and currency.isascii() and currency.isalpha() and currency.isupper()):
+        raise BadInput(
+            f"{currency!r} is no currency; write its three letters, as EUR", code="bad_currency", field="currency"
+        )
+    if not 1 <= days <= MAX_ATTRIBUTION_DAYS:
+        raise BadInput(
+            f"conversions are put down to a click for 1 to {MAX_ATTRIBUTION_DAYS} days", code="bad_attribution",
+            field="attribution_days",
+        )  # fmt: skip
+    conn.execute(accounts.update().where(accounts.c.id == account_id).values(currency=currency, attribution_days=days))
 
 
 def by_slug(conn: sa.Connection, slug: str) -> Account:

@@ -39,6 +39,10 @@ class Variant:
     share: float | None
     segment_id: SegmentId | None
     source: Source
+    sender_id: int | None = None
+    """Who it comes from, where not the campaign's sender."""
+    offset_s: int = 0
+    """How long after the campaign's time it leaves, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class DraftVariant:
     links: tuple[Link, ...]
     share: float | None = None
     segment_id: SegmentId | None = None
+    sender_id: int | None = None
+    offset_s: int = 0
 
 
 _COLUMNS = [campaigns.c[name] for name in Campaign.__dataclass_fields__]
@@ -201,6 +207,8 @@ def _add_variant(
             name=variant.name,
             share=variant.share,
             segment_id=variant.segment_id,
+            sender_id=variant.sender_id,
+            offset_s=variant.offset_s,
             subject=source.subject,
             preheader=source.preheader,
             source_kind=source.kind,
@@ -301,6 +309,8 @@ def variants_of(conn: sa.Connection, account_id: AccountId, campaign_id: Campaig
                 tuple(sorted(r.defaults.items())),
                 _files_of(conn, account_id, r.id),
             ),
+            r.sender_id,
+            r.offset_s,
         )
         for r in conn.execute(query)
     ]
@@ -401,10 +411,15 @@ def balances(conn: sa.Connection, account_id: AccountId) -> dict[CampaignId, Bal
 
 def planned_contacts(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> list[int]:
     """Ids of contacts that a campaign has a delivery row for already."""
-    query = sa.select(deliveries.c.contact_id).where(
+    return [contact for contact, _, _ in planned_rows(conn, account_id, campaign_id)]
+
+
+def planned_rows(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId) -> list[tuple[int, int, str]]:
+    """The delivery rows that a campaign has already: contact, variant, state."""
+    query = sa.select(deliveries.c.contact_id, deliveries.c.variant_id, deliveries.c.state).where(
         deliveries.c.account_id == account_id, deliveries.c.campaign_id == campaign_id
     )
-    return [row.contact_id for row in conn.execute(query)]
+    return [(row.contact_id, row.variant_id, row.state) for row in conn.execute(query)]
 
 
 def due(conn: sa.Connection, *, states: tuple[CampaignState, ...], before: datetime) -> list[Campaign]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from sillage.domain.ab_test import Criterion, Decide, How, Otherwise
 from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.consent import Channel, Purpose
@@ -55,7 +56,10 @@ accounts = sa.Table(
     sa.Column("allowed_bases", Json, nullable=False, server_default='["consent"]'),
     sa.Column("frequency_cap", sa.Integer),
     sa.Column("frequency_days", sa.Integer, nullable=False, server_default="7"),
+    sa.Column("currency", sa.Text, nullable=False, server_default="EUR"),
+    sa.Column("attribution_days", sa.Integer, nullable=False, server_default="7"),
     sa.Column("created_at", Moment, nullable=False),
+    sa.CheckConstraint("attribution_days between 1 and 90", name="attribution_days_sane"),
     sa.CheckConstraint("frequency_cap between 1 and 1000 and frequency_days between 1 and 365", name="frequency_sane"),
     sa.CheckConstraint("tracking_policy in ('consent', 'notice')", name="tracking_policy_known"),
     sa.CheckConstraint("untracked_pixel in ('anonymous', 'hygiene')", name="untracked_pixel_known"),
@@ -498,6 +502,8 @@ variants = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("share", sa.Float),
     sa.Column("segment_id", BigId),
+    sa.Column("sender_id", BigId, sa.ForeignKey("senders.id")),
+    sa.Column("offset_s", sa.Integer, nullable=False, server_default="0"),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("preheader", sa.Text, nullable=False, server_default=""),
     sa.Column("source_kind", sa.Text, nullable=False),
@@ -507,9 +513,46 @@ variants = sa.Table(
     sa.UniqueConstraint("campaign_id", "name"),
     sa.UniqueConstraint("campaign_id", "position"),
     sa.CheckConstraint("share is null or segment_id is null", name="share_or_segment"),
+    sa.CheckConstraint("offset_s between 0 and 604800", name="offset_sane"),
     one_of("source_kind", SourceKind),
     sqlite_autoincrement=True,
-    comment="One version of a campaign's message, for a share of its audience or for a segment of its own.",
+    comment=(
+        "One version of a campaign's message, for a share of its audience or for a segment of its own. `sender_id`:"
+        " who it comes from, where not the campaign's sender; `offset_s`: how long after the campaign it leaves."
+    ),
+)
+
+ab_tests = sa.Table(
+    "ab_tests",
+    metadata,
+    sa.Column("campaign_id", BigId, sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False),
+    _account(),
+    sa.Column("criterion", sa.Text, nullable=False),
+    sa.Column("decide", sa.Text, nullable=False),
+    sa.Column("otherwise", sa.Text, nullable=False),
+    sa.Column("hours", sa.Integer, nullable=False),
+    sa.Column("size", BigId, nullable=False),
+    sa.Column("is_exact", sa.Boolean, nullable=False),
+    sa.Column("lift", sa.Float, nullable=False),
+    sa.Column("usual_rate", sa.Float, nullable=False),
+    sa.Column("hold_out", BigId, nullable=False, server_default="0"),
+    sa.Column("decided_at", Moment),
+    sa.Column("how", sa.Text),
+    sa.Column("winner_id", BigId, sa.ForeignKey("variants.id")),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("evidence", Json),
+    sa.Column("released_at", Moment),
+    sa.CheckConstraint("hours between 1 and 168", name="hours_sane"),
+    sa.CheckConstraint("size > 0 and hold_out >= 0", name="sizes_sane"),
+    sa.CheckConstraint("(decided_at is null) = (how is null)", name="decided_how"),
+    one_of("criterion", Criterion),
+    one_of("decide", Decide),
+    one_of("otherwise", Otherwise),
+    one_of("how", How),
+    comment=(
+        "The test of a campaign's variants: `size` people get each, `hold_out` nothing, and the rest is held until a"
+        " winner is named. `evidence` is what was known then; `released_at`: when nobody was held any more."
+    ),
 )
 
 variant_files = sa.Table(

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from dashboards import (
+    ab_form,
+    ab_result,
     advice,
     behaviour_form,
     consent_panel,
@@ -31,6 +33,7 @@ from sillage.settings import ROOT
 
 FILES = sorted((ROOT / "dashboards").rglob("*.py"))
 TABLES = (
+    ab_form.CRITERIA, ab_form.DECIDE, ab_form.OTHERWISE, ab_result.RATES,
     terms.CAMPAIGN_STATES, terms.HAND_OVERS, terms.KINDS, terms.BOUNCE_CLASSES, terms.REASONS, terms.METRICS,
     terms.FOLLOWS, terms.WINDOWS, segment_form.OPS, segment_form.FIELDS, import_form.QUESTIONS,
     import_form.MODES, import_form.WINS, import_form.CONFLICTS, import_columns.COLUMN_FIELDS, import_columns.TYPES,

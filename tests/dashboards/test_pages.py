@@ -198,9 +198,10 @@ def test_a_campaign_is_written_and_scheduled_by_the_form(bare: Home, browser: Br
 
 
 def test_a_second_version_gets_its_share(bare: Home, browser: Browser) -> None:
-    """With the switch on, two variants are written, whose shares add up to one."""
+    """In fixed shares two variants are written, whose shares add up to one."""
     app = _new_campaign(bare, browser)
-    app.toggle(key="two").set_value(True).run()
+    app.segmented_control(key="versions").set_value(2).run()
+    app.segmented_control(key="way").set_value("shares").run()
     app.slider(key="share").set_value(30)
     app.text_input(key="subject_A").set_value("One")
     app.text_input(key="subject_B").set_value("Two")

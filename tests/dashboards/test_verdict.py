@@ -21,21 +21,27 @@ def _details(**parts: list[dict[str, Any]]) -> Details:
     return Details(NOON, None, **{**empty, **parts}, took_s=0.0)  # type: ignore[arg-type]  # the campaign isn't asked
 
 
-def _variant(number: int, rate: float, low: float, high: float) -> dict[str, Any]:
-    return {"variant_id": number, "click_rate": rate, "click_rate_low": low, "click_rate_high": high}
+def _variant(number: int, clicked: int, delivered: int = 3_000) -> dict[str, Any]:
+    return {
+        "variant_id": number, "click_rate": clicked / delivered, "human_click_count": clicked,
+        "delivered_count": delivered,
+    }  # fmt: skip
 
 
-def test_a_variant_wins_only_when_its_interval_lies_above_the_others() -> None:
-    """Overlapping intervals name no winner; apart, the better one is named."""
-    apart = _details(variants=[_variant(1, 0.10, 0.09, 0.11), _variant(2, 0.14, 0.13, 0.15)])
-    close = _details(variants=[_variant(1, 0.10, 0.08, 0.12), _variant(2, 0.11, 0.09, 0.13)])
+def test_a_variant_wins_only_beyond_chance() -> None:
+    """A difference that chance can make names no winner; a larger one does, and says how large it is."""
+    apart = _details(variants=[_variant(1, 300), _variant(2, 420)])
+    close = _details(variants=[_variant(1, 300), _variant(2, 330)])
     assert verdict.of_variants(EN, apart, NAMES, CampaignState.CLOSED).startswith("B is clicked more")
+    assert "B against A: 14.00\u00a0% against 10.00\u00a0%" in verdict.of_variants(
+        EN, apart, NAMES, CampaignState.CLOSED
+    )
     assert verdict.of_variants(EN, close, NAMES, CampaignState.CLOSED).startswith("No variant is ahead")
 
 
 def test_no_variant_wins_while_the_campaign_runs() -> None:
     """Whoever looks each hour finds a winner by chance, so nobody is named before the end."""
-    apart = _details(variants=[_variant(1, 0.10, 0.09, 0.11), _variant(2, 0.14, 0.13, 0.15)])
+    apart = _details(variants=[_variant(1, 300), _variant(2, 420)])
     assert verdict.of_variants(EN, apart, NAMES, CampaignState.SENDING).startswith("Too early")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 from pydantic import SecretStr
 
@@ -22,6 +23,7 @@ from sillage.store.tables import accounts, campaigns, links, senders, variants
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING = 1, 2, 3, 4
 SOFT = (5, 6, 7)
+BUYERS, ELSEWHERE = 8, 9
 PROVIDERS = ("gmail", "outlook", "yahoo", "other")
 
 
@@ -61,9 +63,10 @@ def make(directory: Path) -> World:
     late += rng.sample(early, 80) + rng.sample(late, 20)
     signals = [e for e in early if e.type in {EventType.OPENED, EventType.CLICKED}]
     late += [_verdict(e, machine=not e.is_machine) for e in rng.sample(signals, 15)]
+    late += _buying_late()
     rng.shuffle(late)
     world = World(settings, store, late)
-    world.collect(early + _by_hand() + _alarming())
+    world.collect(early + _by_hand() + _alarming() + _buying())
     return world
 
 
@@ -88,7 +91,7 @@ def fact(
 def _ops(conn: sa.Connection) -> None:
     conn.execute(accounts.insert().values(id=1, slug="acme", name="Acme", tracking_policy="notice", created_at=NOON))
     conn.execute(senders.insert().values(id=1, account_id=1, name="Acme", email="a@acme.example", created_at=NOON))
-    for c in (HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING, *SOFT):
+    for c in (HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING, *SOFT, BUYERS, ELSEWHERE):
         conn.execute(
             campaigns.insert().values(
                 id=c,
@@ -98,6 +101,7 @@ def _ops(conn: sa.Connection) -> None:
                 include=[1],
                 state="closed" if c == HAND_MADE else "sending",
                 created_at=NOON,
+                started_at=NOON,
             )
         )
         for v in (1, 2):
@@ -159,6 +163,39 @@ def _by_hand() -> list[Event]:
         fact(c, 99, e.CLICKED, minutes=2, is_test=True, link=1),
     ]
     return told
+
+
+def bought(contact: int, minutes: float, amount: float | None, *, n: int = 0, campaign: int | None = None) -> Event:
+    """A purchase, which may name its campaign."""
+    told = fact(0, contact, EventType.CONVERTED, minutes=minutes, n=("buy", n), value=amount, variant_id=None)
+    return msgspec.structs.replace(told, campaign_id=campaign)
+
+
+def _buying() -> list[Event]:
+    """301 and 302 clicked, 303 and 304 did not, 306 bounced, 777 got nothing, 501 and 502 were held out."""
+    e, c, week = EventType, BUYERS, 7 * 24 * 60
+    told = [fact(c, person, e.ACCEPTED, minutes=1, attempt=1, opens_measured=True) for person in (301, 302, 303, 304)]
+    return [
+        *told,
+        fact(c, 306, e.BOUNCED, minutes=1, attempt=1, via="session", bounce_class="npai"),
+        fact(c, 301, e.CLICKED, minutes=3, link=1),
+        fact(c, 302, e.CLICKED, minutes=4, link=1),
+        fact(c, 501, e.SKIPPED, minutes=1, reason="hold_out", variant_id=None),
+        fact(c, 502, e.SKIPPED, minutes=1, reason="hold_out", variant_id=None),
+        # 301 buys for ten cents and for twenty, which comes twice; 302 a moment after the window; others name it.
+        bought(301, 60, 0.1), bought(301, 70, 0.2, n=1), bought(301, 70, 0.2, n=1),
+        bought(302, 4 + week, 50.0), bought(303, 90, 19.99, campaign=c), bought(306, 90, 1000.0, campaign=c),
+        bought(304, 90, 5.0), bought(777, 90, 5.0, campaign=c), bought(501, 90, 7.5),
+    ]  # fmt: skip
+
+
+def _buying_late() -> list[Event]:
+    """A click elsewhere that comes late, before 301's purchases; 302's click was a machine's after all."""
+    return [
+        fact(ELSEWHERE, 301, EventType.CLICKED, minutes=30, link=1),
+        _verdict(fact(BUYERS, 302, EventType.CLICKED, minutes=4, link=1), machine=True),
+        bought(302, 200, 3.0, n=2),
+    ]
 
 
 def _person(rng: random.Random, campaign: int, person: int) -> list[Event]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from marts_world import ALARMING, CHANCE, HAND_MADE, OTHER_CHANCE, SOFT, World, make
+from marts_world import ALARMING, BUYERS, CHANCE, ELSEWHERE, HAND_MADE, OTHER_CHANCE, SOFT, World, make
 
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import NotFound, TransientError
@@ -20,6 +21,7 @@ from sillage.lake.reader import Reader
 pytestmark = pytest.mark.slow
 
 Rows = list[tuple[Any, ...]]
+CONVERSIONS = "campaign_id, contact_id, attributed_by, amount, is_delivered, variant_id, conversion_id, converted_at"
 CAMPAIGNS = (HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING)
 LIVE = (Source.EVENTS, Source.CHANGES)
 """The two ways to count live."""
@@ -41,6 +43,8 @@ class Built:
     known: list[int]
     """Up to which event the marts said they were, asked as what may be remembered, at the same moments."""
     reader: Reader
+    conversions: dict[str, Rows] = field(default_factory=dict)
+    """Conversions: as the first build had them, and as the live view showed them between the builds."""
 
     def note(self) -> None:
         """Look at how far the marts are."""
@@ -67,7 +71,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     reader = Reader(world.settings)
     built = Built(world, first, first, {}, [], [], [], reader)
     built.note()
+    built.conversions["first"] = built.rows(f"select {CONVERSIONS} from marts.main.fct_conversions")
     world.collect(world.late)
+    built.conversions["between"] = built.rows(f"select {CONVERSIONS} from marts.main.live_conversions where account_id = 1")
     built.note()
     built.between = {
         (live, campaign, kind): built.live(live, campaign, shown_by=kind.relation(live))
@@ -244,3 +250,35 @@ def test_incremental_rows_are_those_of_a_full_refresh(built: Built) -> None:
     full = build_marts(built.world.settings, full_refresh=True, select=" ".join(tables))
     assert full.is_full_refresh
     assert {name: built.rows(sql) for name, sql in asked.items()} == incremental
+
+
+def test_a_purchase_goes_to_the_campaign_it_names_or_the_last_click(built: Built) -> None:
+    """Named: to that one, whoever clicked what. Else the last click within seven days; no click, or too old: nowhere."""
+    assert [row[:5] for row in built.conversions["first"]] == [
+        (BUYERS, 301, "click", Decimal("0.10"), True),
+        (BUYERS, 301, "click", Decimal("0.20"), True),
+        (BUYERS, 303, "campaign", Decimal("19.99"), True),
+        (BUYERS, 306, "campaign", Decimal("1000.00"), False),
+        (BUYERS, 777, "campaign", Decimal("5.00"), False),
+    ]
+
+
+def test_a_late_click_or_verdict_moves_a_purchase_live_as_in_the_next_build(built: Built) -> None:
+    """Elsewhere was clicked later, so 301's purchases are its; a machine's click leads to nothing."""
+    found = built.rows(f"select {CONVERSIONS} from marts.main.fct_conversions")
+    assert built.conversions["between"] == found
+    assert [row[:2] for row in found] == [
+        (BUYERS, 303), (BUYERS, 306), (BUYERS, 777), (ELSEWHERE, 301), (ELSEWHERE, 301),
+    ]  # fmt: skip
+
+
+def test_money_adds_up_to_the_cent(built: Built) -> None:
+    """Who was not delivered to counts in nothing; rates are of those delivered; a hold-out counts whatever was clicked."""
+    asked = "select converted_count, conversion_count, revenue, conversion_rate, revenue_per_recipient from marts.main."
+    for table in ("fct_campaign_performance", "fct_variant_performance"):
+        found = built.rows(f"{asked}{table} where campaign_id = $1 and delivered_count > 0", BUYERS)
+        assert found == [(1, 1, Decimal("19.99"), 1 / 4, 19.99 / 4)]
+    asked = "select delivered_count, converted_count, revenue, held_out_count, held_out_converted_count, held_out_revenue"
+    assert built.rows(f"{asked} from marts.main.fct_hold_out") == [
+        (4, 4, Decimal("28.29"), 2, 1, Decimal("7.50"))
+    ]  # fmt: skip

@@ -5,6 +5,8 @@ select
     locale,
     time_zone,
     tracking_policy,
+    currency,
+    attribution_days,
     created_at,
     {{ as_of_seq() }} as as_of_seq
 from {{ ref('stg_ops__accounts') }}

@@ -48,6 +48,7 @@ select
     campaign_id,
     contact_id,
     variant_id,
+    planned_variant_id,
     provider,
     is_recipient,
     hand_over_state,
