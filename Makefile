@@ -7,7 +7,7 @@ SILLAGE_SHARED ?= ../shared
 export SILLAGE_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit bench chaos screenshots pictures lock system clean
+.PHONY: help setup demo test check unit bench chaos screenshots pictures editor lock system clean
 
 help: ## Show what can be done
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -17,11 +17,11 @@ DBT_FILES := $(shell find dbt/models dbt/macros dbt/materializations dbt/seeds d
 
 setup: $(VENV)/.ready $(FOUNDATION) ## Create .venv, install the locked packages, build what needs building
 
-$(VENV)/.ready: requirements.lock pyproject.toml $(wildcard sillage/locales/*/LC_MESSAGES/*.po)
+$(VENV)/.ready: requirements.lock pyproject.toml dashboards/editor/pyproject.toml $(wildcard sillage/locales/*/LC_MESSAGES/*.po)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --quiet --compile-bytecode requirements.lock
-	$(BIN)/uv pip install --quiet --no-deps --editable .
+	$(BIN)/uv pip install --quiet --no-deps --editable . --editable dashboards/editor
 	$(BIN)/pybabel --quiet compile --directory sillage/locales --domain sillage
 	touch $@
 
@@ -62,6 +62,9 @@ screenshots: setup ## Save a picture of every page, in both languages, light and
 
 pictures: setup ## Draw the images of the template library, and its gallery
 	$(BIN)/python tests/content/draw_templates.py images pictures
+
+editor: setup ## Bundle the editor of mails from its sources
+	cd dashboards/editor && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent && "$(CURDIR)/$(BIN)/node" build.mjs
 
 lock: setup ## Pin the newest packages that fit pyproject.toml
 	$(BIN)/uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --upgrade \

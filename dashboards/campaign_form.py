@@ -9,13 +9,15 @@ from typing import Any
 import streamlit as st
 
 from dashboards import ab_form
+from dashboards.field_defaults import defaults
 from dashboards.shell import ASSETS, Desk
-from sillage.errors import BadInput
+from sillage.content.intake import text_of
+from sillage.content.message import Source
+from sillage.domain.campaign import SourceKind
 from sillage.store.campaigns import Sender
 
 MJML, HTML = "MJML", "HTML"
 STARTER = (ASSETS / "starter.mjml").read_text("utf-8")
-MAX_SOURCE = 1_000_000
 
 
 def contents(desk: Desk) -> list[dict[str, Any]]:
@@ -52,20 +54,11 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
                 len(shown),
             )
         )
-    return {"name": name, "subject": subject, "preheader": preheader, language.lower(): source, "files": shown}
-
-
-def text_of(raw: bytes, name: str) -> str:
-    """An uploaded source as text.
-
-    Raises: BadInput where it is too large or no UTF-8.
-    """
-    if len(raw) > MAX_SOURCE:
-        raise BadInput(f"{name} is larger than {MAX_SOURCE:,} bytes; take its pictures out", code="too_large")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise BadInput(f"{name} is not UTF-8: {exc}; save it as UTF-8", code="bad_encoding") from exc
+    empty = defaults(desk, name, Source(SourceKind(language.lower()), source, subject, preheader))
+    return {
+        "name": name, "subject": subject, "preheader": preheader, language.lower(): source, "files": shown,
+        "defaults": empty,
+    }  # fmt: skip
 
 
 def spec(
@@ -93,8 +86,8 @@ def spec(
 def leaving_time(desk: Desk) -> datetime:
     """When it leaves, as the clock shows it where the account is."""
     here = desk.words.here(desk.now())
+    st.session_state.setdefault("at", here.replace(tzinfo=None))
     chosen = st.datetime_input(
-        desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), value=here.replace(tzinfo=None), key="at",
-        format="DD/MM/YYYY",
-    )  # fmt: skip
+        desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), key="at", format="DD/MM/YYYY"
+    )
     return (chosen or here).replace(tzinfo=here.tzinfo)

@@ -8,7 +8,7 @@ from functools import partial
 import sqlalchemy as sa
 import streamlit as st
 
-from dashboards import alarms, terms
+from dashboards import alarms, draft_list, terms
 from dashboards.progress import handed_over
 from dashboards.shell import Desk
 from dashboards.words import plain
@@ -53,6 +53,7 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
             _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id))
         if campaign.state is S.CLOSED:
             _missing(desk, campaign, key)
+        draft_list.of_campaign(desk, campaign)
         if campaign.state in MAY_CANCEL:
             with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
                 st.write(_cancel_question(desk, campaign, balance, left))

@@ -28,7 +28,12 @@ pages = {
         _page("hygiene", words.t("List hygiene"), "cleaning_services"),
     ],
     words.t("Segments"): [_page("segments", words.t("All segments"), "filter_alt")],
-    words.t("Content"): [_page("templates", words.t("Templates"), "dashboard_customize")],
+    words.t("Content"): [
+        _page("templates", words.t("Templates"), "dashboard_customize"),
+        _page("editor", words.t("Editor"), "edit_document"),
+        _page("take_in", words.t("Take in a mail"), "upload_file"),
+        _page("images", words.t("Images"), "photo_library"),
+    ],
     words.t("Reports"): [
         _page("report", words.t("Campaign report"), "monitoring"),
         _page("trends", words.t("Comparison and trends"), "trending_up"),
@@ -41,6 +46,7 @@ pages = {
     ],
     words.t("Settings"): [
         _page("account", words.t("Account and senders"), "badge"),
+        _page("brand", words.t("Brand kit"), "palette"),
         _page("consent", words.t("Consent and suppression"), "verified_user"),
         _page("members", words.t("Members"), "manage_accounts"),
     ],

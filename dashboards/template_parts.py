@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboards.shell import Desk, boundary, go, link
 from dashboards.words import plain
+from sillage.campaign.drafting import draft_of
 from sillage.campaign.prepare import footer_of
 from sillage.content import template_file
 from sillage.content import templates as built_in
@@ -18,7 +19,7 @@ from sillage.content.message import Source
 from sillage.content.preview import shown
 from sillage.domain.campaign import MessageKind
 from sillage.i18n import LANGUAGES, language_of
-from sillage.store import campaigns, templates
+from sillage.store import brands, campaigns, templates
 
 CATEGORIES = {
     "newsletter": "newsletter", "welcome": "welcome", "sale": "sale", "event": "event",
@@ -50,7 +51,9 @@ def found(desk: Desk, key: str, language: str) -> Shown:
             saved = templates.get(conn, desk.account_id, int(key.removeprefix(OWN)))
         return Shown(key, saved.name, saved.source)
     template = built_in.template(key)
-    filled = template.fill(language, desk.account.name)
+    with desk.store.read() as conn:
+        accent = brands.accent(conn, desk.account_id)
+    filled = template.fill(language, desk.account.name, accent)
     return Shown(key, template.titles[language_of(desk.words.language)], built_in.source_of(filled))
 
 
@@ -110,8 +113,9 @@ def one(desk: Desk, seen: Shown, language: str) -> None:
     st.caption(plain(seen.source.subject))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         params = {"template": seen.key, **({} if is_own else {"written": language})}
-        if st.button(words.t("Use this template"), type="primary", icon=":material/edit_square:", key="template_use"):
-            go(words.t("New campaign"), "new_campaign", params)
+        if st.button(words.t("Use this template"), type="primary", icon=":material/edit_document:", key="template_use"):
+            _use(desk, seen)
+        link(words.t("Into a campaign at once"), "new_campaign", icon=":material/edit_square:", params=params)
         st.download_button(
             words.t("Export"), lambda: template_file.pack(seen.title, seen.source), f"{seen.key}.zip",
             mime="application/zip", icon=":material/download:", on_click="ignore",
@@ -126,6 +130,14 @@ def one(desk: Desk, seen: Shown, language: str) -> None:
     )  # fmt: skip
     with boundary(words):
         preview(shown(seen.source, footer_of(desk.account, MessageKind.MARKETING)), WIDTHS[width], seen.title)
+
+
+def _use(desk: Desk, seen: Shown) -> None:
+    """A draft with the template's content, its pictures in the library."""
+    by = desk.member.user_id if desk.member else None
+    with desk.store.write() as conn:
+        made = draft_of(conn, desk.settings, desk.account_id, seen.title, seen.source, by=by, now=desk.now())
+    go(desk.words.t("Editor"), "editor", {"draft": str(made.id)})
 
 
 def preview(page: str, width: int, title: str) -> None:

@@ -17,6 +17,7 @@ from sillage.settings import Settings
 from sillage.store.columns import to_micros
 from sillage.store.deliveries import Outcome
 from sillage.store.merge_fields import merged
+from sillage.store.seen_segments import FIELD as SEGMENTS
 from sillage.tokens import NOBODY, Recipient, TokenKey
 
 log = structlog.get_logger()
@@ -51,9 +52,12 @@ class Filler:
             return None
         pixel = self.pixel(job)
         url_token, mailbox_token = self._key.sign_both(row.campaign_id, row.variant_id, row.contact_id)
+        fields = merged(row.email, row.fields, row.custom)
+        if row.segments:
+            fields[SEGMENTS] = list(row.segments)
         person = Person(
             row.email or "",
-            merged(row.email, row.fields, row.custom),
+            fields,
             url_token,
             mailbox_token,
             self._anonymous_token(job),

@@ -10,12 +10,11 @@ import hashlib
 import hmac
 import http.client
 import json
-import socket
-import ssl
 from typing import Any
 
-from sillage.alarm.address import Place, look_at
+from sillage.alarm.address import look_at
 from sillage.errors import PermanentError, TransientError
+from sillage.outward import Pinned
 
 TIMEOUT_S = 10.0
 SIGNATURE, TIMESTAMP, DELIVERY = "Sillage-Signature", "Sillage-Timestamp", "Sillage-Delivery"
@@ -25,19 +24,6 @@ _OK = range(200, 300)
 def signature(key_text: str, timestamp: str, body: bytes) -> str:
     """HMAC-SHA-256 over "TIMESTAMP.BODY", so that an old message can't be sent again as a new one."""
     return hmac.new(key_text.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
-class _Pinned(http.client.HTTPConnection):
-    """A connection to the address that was looked at, whatever its name says now."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.host, place.port, timeout=TIMEOUT_S)
-        self._place = place
-
-    def connect(self) -> None:
-        self.sock = socket.create_connection((self._place.address, self._place.port), TIMEOUT_S)
-        if self._place.scheme == "https":
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._place.host)
 
 
 def post(
@@ -56,7 +42,7 @@ def post(
         TIMESTAMP: str(timestamp),
         SIGNATURE: f"sha256={signature(key_text, str(timestamp), body)}",
     }
-    connection = _Pinned(place)
+    connection = Pinned(place, TIMEOUT_S)
     try:
         connection.request("POST", place.path, body, headers)
         answer = connection.getresponse()

@@ -205,6 +205,11 @@ class Settings(BaseSettings):
         return self.data_dir / "files"
 
     @property
+    def images_dir(self) -> Path:
+        """Pictures of mails, as `web` serves them."""
+        return self.data_dir / "images"
+
+    @property
     def dagster_home(self) -> Path:
         """Where Dagster keeps its runs."""
         return self.data_dir / "dagster"

@@ -11,10 +11,10 @@ SCRIPT = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 SERIOUS = ("serious", "critical")
 
 
-def serious_faults(page: Page) -> list[str]:
-    """What axe-core finds serious or worse, as rule and place."""
+def serious_faults(page: Page, part: str | None = None) -> list[str]:
+    """What axe-core finds serious or worse on a page, or in a part of it (a selector), as rule and place."""
     page.evaluate(SCRIPT)
-    found: dict[str, Any] = page.evaluate("axe.run(document)")
+    found: dict[str, Any] = page.evaluate("part => axe.run(part || document)", part)
     return [
         f"{fault['id']}: {node['target']} {node.get('failureSummary', '')[:300]}"
         for fault in found["violations"]

@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse
 
 from sillage.look import PAGE_HEADERS, document
 
-__all__ = ["MAIL_HEADERS", "PAGE_HEADERS", "page"]
+__all__ = ["IMAGE_HEADERS", "MAIL_HEADERS", "PAGE_HEADERS", "page"]
 
 # A mail in the browser brings its own styles and images, and nothing that runs.
 MAIL_HEADERS = {
@@ -16,6 +16,16 @@ MAIL_HEADERS = {
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
         "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
     ),
+}
+
+# What lies under an address never changes: another picture has another address.
+IMAGE_HEADERS = {
+    "cache-control": "public, max-age=31536000, immutable",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "cross-origin",
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex",
 }
 
 

@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,10 +25,11 @@ from starlette.routing import Route
 from sillage.errors import TransientError
 from sillage.i18n import catalogue, language_of
 from sillage.settings import Settings
+from sillage.store import image_files
 from sillage.store.database import Store
 from sillage.tokens import NOBODY, Recipient, TokenKey
 from web.journal import Journal
-from web.look import MAIL_HEADERS, PAGE_HEADERS, page
+from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, page
 from web.signup import SignupPages, read_form
 from web.targets import Targets
 from web.wishes import Wishes, WishKind
@@ -64,6 +66,7 @@ class Pages:
                 Route("/u/{token}", self._unsubscribe, methods=["GET", "HEAD", "POST"]),
                 Route("/t/{token}", self._tracking, methods=["GET", "HEAD", "POST"]),
                 Route("/w/{token}", self._web_version, methods=["GET", "HEAD"]),
+                Route("/i/{name}", self._image, methods=["GET", "HEAD"]),
                 *SignupPages(settings, store).routes,
                 Route("/health", self._health, methods=["GET", "HEAD"]),
             ],
@@ -124,6 +127,15 @@ class Pages:
         except (TransientError, sa.exc.SQLAlchemyError):
             return None
         return body
+
+    async def _image(self, request: Request) -> Response:
+        """A picture of somebody's mail, from the disk alone: it is shown whether ops answers or not."""
+        key, _, extension = request.path_params["name"].partition(".")
+        path = image_files.file_of(self._settings, key, extension)
+        content = await asyncio.to_thread(_bytes_of, path) if path is not None else None
+        if content is None:
+            return await self._not_found(request, None)
+        return Response(content, media_type=image_files.TYPES[extension], headers=IMAGE_HEADERS)
 
     async def _health(self, _request: Request) -> Response:
         state = {
@@ -198,3 +210,10 @@ def _sorry(language: str) -> str:
 def _preferred(request: Request) -> str:
     """The language that a browser asks for first, where no account tells."""
     return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

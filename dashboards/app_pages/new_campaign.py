@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboards import ab_form, campaign_form, queries, template_parts, terms
+from dashboards import ab_form, campaign_form, form_draft, queries, template_parts, terms
 from dashboards.shell import Desk, go, link, show
 from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
@@ -24,16 +24,17 @@ def new_campaign(desk: Desk) -> None:
     if not senders or not sizes:
         _missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
         return
+    form_draft.begin(desk, senders, [size[0] for size in sizes])
     template_parts.begin_with(desk)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        link(words.t("Begin with a template"), "templates", icon=":material/dashboard_customize:")
+        form_draft.ways(desk)
         name = st.text_input(words.t("Name"), key="name", help=words.t("Only you see it."))
         kind = st.segmented_control(
-            words.t("Kind of message"), list(MessageKind), default=MessageKind.MARKETING, required=True, key="kind",
+            words.t("Kind of message"), list(MessageKind), required=True, key="kind",
             format_func=lambda k: terms.term(words, terms.KINDS, k),
             help=words.t("Marketing goes only to people who agreed to it. The others need no consent."),
-        )  # fmt: skip
+        ) or MessageKind.MARKETING  # fmt: skip
         sender = st.selectbox(
             words.t("Sender"), senders, key="sender",
             format_func=lambda s: f"{s.name} <{s.email}>" + ("" if s.verified_at else f" ({words.t('not verified')})"),
@@ -49,15 +50,16 @@ def new_campaign(desk: Desk) -> None:
         count = _audience(desk, tuple(include), tuple(exclude), kind)
         test = ab_form.ab_block(desk, len(parts), count) if ab_form.is_test(len(parts)) else None
         when = st.segmented_control(
-            words.t("When"), [NOW, LATER, DRAFT], default=DRAFT, required=True, key="when",
+            words.t("When"), [NOW, LATER, DRAFT], required=True, key="when",
             format_func=lambda w: {NOW: words.t("now"), LATER: words.t("later"), DRAFT: words.t("keep as a draft")}[w],
-        )  # fmt: skip
+        ) or DRAFT  # fmt: skip
         at = campaign_form.leaving_time(desk) if when == LATER else None
         label = {
             NOW: words.n("Send to %(count)s person", "Send to %(count)s people", count),
             LATER: words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count),
             DRAFT: words.t("Save as a draft"),
         }[when]
+        form_draft.keep(desk)
         wanted = campaign_form.spec(
             name=name,
             kind=kind,

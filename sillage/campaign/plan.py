@@ -16,13 +16,14 @@ from sillage.campaign.ab_sample import WRITTEN, draw
 from sillage.campaign.audience import Audience, audience_of
 from sillage.campaign.prepare import prepare
 from sillage.campaign.timing import due_times
+from sillage.content.merge import segments_named
 from sillage.content.message import Compiled
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.errors import BadInput, Refused
 from sillage.lake.event import Event, EventType, event_id
 from sillage.settings import Settings
-from sillage.store import ab_tests, accounts, campaigns, outbox, segments
+from sillage.store import ab_tests, accounts, campaigns, outbox, seen_segments, segments
 from sillage.store.campaigns import Campaign, Variant
 from sillage.store.columns import from_micros
 from sillage.store.database import Store
@@ -80,11 +81,13 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
         account = accounts.by_id(conn, account_id)
         variants = campaigns.variants_of(conn, account_id, campaign_id)
         compiled = {v.name: prepare(conn, settings, campaign, v) for v in variants}
-        trees: dict[int, object] = {s.id: s.tree for s in segments.listed(conn, account_id)}
+        known = segments.listed(conn, account_id)
+        trees: dict[int, object] = {s.id: s.tree for s in known}
         kept = ab_tests.of_campaign(conn, account_id, campaign_id)
         test = kept.test if kept is not None else None
         # Nobody else writes these rows: two planners draw the same, and one that was killed is gone.
         written = pl.DataFrame(campaigns.planned_rows(conn, account_id, campaign_id), schema=WRITTEN, orient="row")
+    asked = _asked(variants, {s.name: s.tree for s in known})
     with audience_of(store, account_id, settings) as audience:
         members = audience.members(
             [trees[i] for i in campaign.include], [trees[i] for i in campaign.exclude], kind=campaign.kind, now=now
@@ -101,11 +104,14 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
             people = draw(people, campaign, variants, test, written, settings.secret.get_secret_value())
         _refuse_empty_fields(audience, people, variants, compiled)
         places = audience.places(people) if campaign.is_local_time else None
+        seen = {name: people["contact_id"].filter(people["contact_id"].is_in(audience.in_segment(tree).implode()))
+                for name, tree in asked.items()}  # fmt: skip
     offsets = {int(v.id): v.offset_s * 1_000_000 for v in variants if v.offset_s}
     people = people.with_columns(due_times(campaign, account.timezone, people, places, now))
     if offsets:
         after = pl.col("variant_id").replace_strict(offsets, default=0, return_dtype=pl.Int64)
         people = people.with_columns(due=pl.col("due") + after)
+    _note_segments(store, campaign, seen)
     missing = people.join(written, on="contact_id", how="anti", maintain_order="left") if written.height else people
     _write_rows(store, campaign, missing, now, progress)
     with store.write() as conn:
@@ -162,6 +168,32 @@ def _refuse_empty_fields(
                 code="missing_field",
                 field=next(iter(faults)),
             )
+
+
+def _asked(variants: list[Variant], known: dict[str, object]) -> dict[str, object]:
+    """The segments that the content asks for, each with its tree.
+
+    Raises: BadInput where there is none of that name.
+    """
+    sources = [(v.source.body, v.source.subject, v.source.preheader, v.source.text or "") for v in variants]
+    names = segments_named(*(text for texts in sources for text in texts))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BadInput(
+            f"a block is shown to the segment {unknown[0]!r}, and there is none of that name; choose another",
+            code="no_segment", field="segments",
+        )  # fmt: skip
+    return {name: known[name] for name in names}
+
+
+def _note_segments(store: Store, campaign: Campaign, seen: dict[str, pl.Series]) -> None:
+    """Before any row is there: what a recipient sees is settled when the first of them can be claimed."""
+    for name, ids in seen.items():
+        for at in range(0, len(ids), FIRST_CHUNK):
+            with store.write() as conn:
+                seen_segments.note(
+                    conn, campaign.account_id, campaign.id, name, ids.slice(at, FIRST_CHUNK).to_list()
+                )  # fmt: skip
 
 
 _INSERT = """

@@ -9,7 +9,7 @@ from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel
 from sillage.domain.ids import AccountId
 from sillage.settings import Settings
-from sillage.store import campaigns
+from sillage.store import campaigns, seen_segments
 from sillage.store.merge_fields import of_contact
 from sillage.store.tables import campaigns as campaigns_table
 from sillage.tokens import Recipient, TokenKey
@@ -33,9 +33,12 @@ def render(conn: sa.Connection, settings: Settings, recipient: Recipient) -> str
     if variant is None:
         return None
     key = TokenKey(settings.secret.get_secret_value())
+    fields = of_contact(conn, campaign.account_id, recipient.contact_id)
+    if seen := seen_segments.of(conn, campaign.id, [recipient.contact_id]).get(recipient.contact_id):
+        fields[seen_segments.FIELD] = seen
     person = Person(
         address="",
-        fields=of_contact(conn, campaign.account_id, recipient.contact_id),
+        fields=fields,
         token=key.sign(recipient),
         mailbox_token="",
         anonymous_token="",

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
-from mjml import mjml2html
-
 from sillage.errors import BadInput
 
 RECIPIENT_MARK = "\ue000"
@@ -44,18 +42,6 @@ class Footer:
     unsubscribe: str
     withdraw_tracking: str
     view_online: str
-
-
-def from_mjml(source: str) -> str:
-    """Responsive HTML from MJML.
-
-    Raises: BadInput with what is wrong in it.
-    """
-    try:
-        # No font is fetched from anywhere: a reader's address is nobody else's business.
-        return str(mjml2html(source, fonts={}))
-    except ValueError as exc:
-        raise BadInput(f"the MJML does not parse: {exc}", code="mjml_syntax", field="source") from exc
 
 
 def check_marks(source: str) -> None:
@@ -155,10 +141,15 @@ def _label(attrs: list[tuple[str, str | None]]) -> str:
 def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
     """Add the preheader at the start of the body, the footer and the open pixel at its end.
 
-    `preheader` may hold merge fields; the footer's texts are escaped here.
+    `preheader` may hold merge fields; the footer's texts are escaped here. An author may place parts of the footer
+    (`{{ legal_identity }}`, `{{ reason }}`, `{{ unsubscribe_url }}`, `{{ withdraw_tracking_url }}`,
+    `{{ web_version_url }}`); the others are added at the end.
     """
     head = _preheader(preheader) if preheader else ""
-    tail = _footer(footer) + f'<img src="{PIXEL_MARK}" width="1" height="1" alt="" style="display:block;border:0">'
+    source, placed = _place_footer(source, footer)
+    tail = (
+        _footer(footer, placed) + f'<img src="{PIXEL_MARK}" width="1" height="1" alt="" style="display:block;border:0">'
+    )
     if not re.search(r"<html[\s>]", source, re.IGNORECASE):
         source = (
             '<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -195,18 +186,61 @@ def _preheader(text: str) -> str:
     )
 
 
-def _footer(footer: Footer) -> str:
+_WAYS = {"unsubscribe_url": "u", "withdraw_tracking_url": "t", "web_version_url": "w"}
+_OF_FOOTER = re.compile(rf"\{{\{{-?\s*(legal_identity|reason|{'|'.join(_WAYS)})\s*(?:\|[^{{}}]*)?-?\}}\}}")
+_TURN = re.compile(
+    r"(?P<open>\{%-?\s*(?:if|unless|case|for|tablerow|comment|raw|capture)\b|<!--)|(?P<close>\{%-?\s*end\w+|-->)"
+)
+
+
+def _place_footer(source: str, footer: Footer) -> tuple[str, set[str]]:
+    """The source with the parts of the footer that its author placed, and which of them everybody sees.
+
+    A part inside a condition or a comment is filled, but somebody may not see it: it does not count.
+    """
+    texts = {"legal_identity": footer.sender, "reason": footer.reason}
+    placed, depth, at = set[str](), 0, 0
+    for found in _OF_FOOTER.finditer(source):
+        for turn in _TURN.finditer(source, at, found.start()):
+            depth = max(0, depth + (1 if turn.lastgroup == "open" else -1))
+        at = found.start()
+        if depth == 0:
+            placed.add(found.group(1))
+
+    def put(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name in _WAYS:
+            return f"{BASE_MARK}/{_WAYS[name]}/{RECIPIENT_MARK}"
+        return _said(texts[name])
+
+    return _OF_FOOTER.sub(put, source), placed
+
+
+def _said(text: str) -> str:
+    """A text of the footer: no Liquid comes of it, in the text part either."""
+    return html.escape(re.sub(r"\{(?=[{%])", "{ ", text))
+
+
+def _footer(footer: Footer, placed: set[str]) -> str:
+    """What the law asks for, apart from what the author placed."""
     # Dark enough for the tinted grounds that a mail may have, too: 4.5:1 on all of our templates'.
     style = "font:12px/1.5 Helvetica,Arial,sans-serif;color:#4B5A6E"
-
-    def link(page: str, words: str) -> str:
-        return f'<a href="{BASE_MARK}/{page}/{RECIPIENT_MARK}" style="color:#0A5F5B">{html.escape(words)}</a>'
-
+    links = {
+        "unsubscribe_url": footer.unsubscribe, "withdraw_tracking_url": footer.withdraw_tracking,
+        "web_version_url": footer.view_online,
+    }  # fmt: skip
     ways = " · ".join(
-        [link("u", footer.unsubscribe), link("t", footer.withdraw_tracking), link("w", footer.view_online)]
+        f'<a href="{BASE_MARK}/{_WAYS[name]}/{RECIPIENT_MARK}" style="color:#0A5F5B">{html.escape(words)}</a>'
+        for name, words in links.items()
+        if name not in placed
     )
-    return (
-        f'<div style="{style};max-width:600px;margin:0 auto;padding:24px 16px;text-align:center">'
-        f'<p style="margin:0 0 8px">{html.escape(footer.sender)}</p>'
-        f'<p style="margin:0 0 8px">{html.escape(footer.reason)}</p><p style="margin:0">{ways}</p></div>'
-    )
+    told = [
+        _said(words)
+        for name, words in (("legal_identity", footer.sender), ("reason", footer.reason))
+        if name not in placed
+    ]
+    lines = "".join(f'<p style="margin:0 0 8px">{words}</p>' for words in told)
+    lines += f'<p style="margin:0">{ways}</p>' if ways else ""
+    if not lines:
+        return ""
+    return f'<div style="{style};max-width:600px;margin:0 auto;padding:24px 16px;text-align:center">{lines}</div>'

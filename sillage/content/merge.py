@@ -7,6 +7,7 @@ objects by design (CVE-2025-27516 is a sandbox that leaked), and its syntax tree
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -171,6 +172,15 @@ def needed_fields(template: BoundTemplate) -> set[str]:
     """Fields that are printed with no default and outside any condition that asks for them."""
     own = template.analyze(include_partials=False).locals
     return set(_needed(template.nodes, frozenset())) - set(own)
+
+
+_SEGMENT = re.compile(r"""\bsegments\s+contains\s+(?:"([^"]*)"|'([^']*)')""")
+
+
+def segments_named(*sources: str) -> list[str]:
+    """The segments that templates ask for, as `{% if segments contains "VIP" %}` does, by name."""
+    tags = (tag for source in sources for tag in re.findall(r"\{%.*?%\}", source, re.DOTALL))
+    return sorted({found[1] or found[2] or "" for tag in tags for found in _SEGMENT.finditer(tag)} - {""})
 
 
 def all_fields(template: BoundTemplate) -> set[str]:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from liquid import BoundTemplate
 
 from sillage.content import html as mail_html
-from sillage.content import merge, mime, text
+from sillage.content import merge, mime, mjml, text
 from sillage.content.dkim import DkimKey, Signer
 from sillage.content.html import BASE_MARK, PIXEL_MARK, RECIPIENT_MARK, Footer, Link
 from sillage.content.mime import Attachment
@@ -102,7 +102,7 @@ def compile_variant(source: Source, envelope: Envelope, footer: Footer, keys: Se
         merge.parse(piece, where=name, is_html=name == "body")
     if not source.subject.strip():
         raise BadInput("the subject is empty", code="empty_subject", field="subject")
-    body = mail_html.from_mjml(source.body) if source.kind is SourceKind.MJML else source.body
+    body = mjml.to_html(source.body) if source.kind is SourceKind.MJML else source.body
     dressed = mail_html.dress(body, preheader=source.preheader, footer=footer, title=source.subject)
     unfollowed = tuple(mail_html.unfollowed_links(dressed))
     followed, links = mail_html.follow_links(dressed)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 from html import escape
+from typing import Any
 
 from sillage.content.html import MARKS, Footer
 from sillage.content.message import Envelope, Source, compile_variant
@@ -15,10 +18,16 @@ from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel
 
 _NOBODY = Envelope("", "news@maison.example", None, "bounces.maison.example", "https://links.example", "", "en")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; form-action 'none'; base-uri 'none'"
+_DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", re.IGNORECASE)
+_LIGHT = re.compile(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)", re.IGNORECASE)
+_TURNED = "html{background:#fff;filter:invert(1) hue-rotate(180deg)}img{filter:invert(1) hue-rotate(180deg)}"
+"""What mail readers do to a mail without styles of its own for the dark: light becomes dark, pictures stay."""
 _ONCE = datetime(2026, 1, 1, tzinfo=UTC)
 _SAFE_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _HREF = re.compile(r"""(<(?:a|area)\b[^>]*?)\shref\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+
+
 _LINK = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*["']?https://links\.example/c/t+/(\d+)["']?[^>]*)>""", re.IGNORECASE)
 _BADGES = """<style>
 [data-heat]{outline:3px solid #0B7A75 !important;outline-offset:1px}
@@ -37,19 +46,21 @@ class Heat:
 
 
 def shown(
-    source: Source, footer: Footer, fields: dict[str, str] | None = None, heat: Mapping[int, Heat] | None = None
-) -> str:
+    source: Source, footer: Footer, fields: dict[str, Any] | None = None, heat: Mapping[int, Heat] | None = None, *,
+    is_dark: bool = False, shows_outside: bool = False,
+) -> str:  # fmt: skip
     """The whole page that a reader sees, footer included, with pictures inside and links that lead nowhere.
 
     `heat` is drawn on the followed links, by their numbers.
+    `is_dark`: with the mail's own styles for the dark where it has some, else turned as mail readers turn it.
+    `shows_outside`: pictures from the web are fetched.
 
     Its policy lets nothing run and nothing be fetched; show it in a frame that is sandboxed besides.
 
     Raises: BadInput where it can't be compiled.
     """
     compiled = compile_variant(source, _NOBODY, footer)
-    person = Person("reader@maison.example", dict(fields or {}), "t" * 36, "m" * 44, "n" * 36, Pixel.ANONYMOUS, _ONCE)
-    page = compiled.fill_html(person, _NOBODY.base_url)
+    page = compiled.fill_html(_reader(fields), _NOBODY.base_url)
     for file in source.files:
         if file.cid and file.type in _SAFE_IMAGES:
             data = f"data:{file.type};base64,{base64.b64encode(file.content).decode()}"
@@ -59,9 +70,57 @@ def shown(
     page = _HREF.sub(r"\1", page)
     for mark in MARKS:
         page = page.replace(mark, "")
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">' + (_BADGES if heat is not None else "")
+    policy = _POLICY.format(images="data: http: https:" if shows_outside else "data:")
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">' + (_BADGES if heat is not None else "")
+    if is_dark:
+        has_own = _DARK.search(page)
+        page = _LIGHT.sub("(max-width:0)", _DARK.sub("(min-width:0)", page))
+        meta += "" if has_own else f"<style>{_TURNED}</style>"
     head = re.search(r"<head[^>]*>", page, re.IGNORECASE)
     return page[: head.end()] + meta + page[head.end() :] if head else meta + page
+
+
+def shown_as_text(source: Source, footer: Footer, fields: dict[str, Any] | None = None) -> str:
+    """The text part as a reader sees it who reads no HTML.
+
+    Raises: BadInput where it can't be compiled.
+    """
+    compiled = compile_variant(source, _NOBODY, footer)
+    # A field without a value or a default would stop the mail; here it is shown by its name.
+    given = {**{name: f"[{name}]" for name in compiled.needed_fields}, **(fields or {})}
+    message = message_from_bytes(compiled.fill(_reader(given)), policy=default)
+    part = message.get_body(("plain",))
+    return str(part.get_content()) if part is not None else ""
+
+
+def shown_whole(source: Source, footer: Footer) -> str:
+    """The page as it is sent, links and all: to be judged, not to be shown.
+
+    Raises: BadInput where it can't be compiled.
+    """
+    page = compile_variant(source, _NOBODY, footer).fill_html(_reader(None), _NOBODY.base_url)
+    return re.sub(f"[{MARKS}]", "", page)
+
+
+def shown_links(source: Source, footer: Footer) -> list[str]:
+    """Where the mail's own links lead, each once.
+
+    Raises: BadInput where it can't be compiled.
+    """
+    return list(dict.fromkeys(link.url for link in compile_variant(source, _NOBODY, footer).links))
+
+
+def needs(source: Source, footer: Footer) -> list[str]:
+    """The merge fields that the mail prints without a default, by name.
+
+    Raises: BadInput where it can't be compiled.
+    """
+    titled = source if source.subject.strip() else replace(source, subject="-")
+    return sorted(compile_variant(titled, _NOBODY, footer).needed_fields)
+
+
+def _reader(fields: dict[str, Any] | None) -> Person:
+    return Person("reader@maison.example", dict(fields or {}), "t" * 36, "m" * 44, "n" * 36, Pixel.ANONYMOUS, _ONCE)
 
 
 def _warmed(tag: re.Match[str], heat: Mapping[int, Heat]) -> str:

@@ -69,10 +69,15 @@ class Template:
         """The kinds of its blocks in order, which no other template has."""
         return tuple(block.kind for block in self.blocks)
 
-    def fill(self, language: str, brand: str) -> Filled:
-        """The template in a language, for a brand. Whatever name the brand has, it stays a word."""
+    def fill(self, language: str, brand: str, accent: str | None = None) -> Filled:
+        """The template in a language, for a brand, with its colour (`#RRGGBB`) where it has one that white is read on.
+
+        Whatever name the brand has, it stays a word.
+        """
         subject = self.subjects[language]
         shared = {**self.palette, "brand": escape(_inert(brand)), "language": language, "subject": escape(subject)}
+        if accent is not None:
+            shared["accent"] = accent
         shared["href"] = shared["href2"] = shared["href3"] = _HOME
         parts = [_put(_part(f"blocks/{b.kind}.mjml"), {**shared, **b.words[language]}) for b in self.blocks]
         body = _put(_part("frame.mjml"), {**shared, "blocks": "".join(parts)})

@@ -18,7 +18,7 @@ from sillage.domain.eligibility import strongest
 from sillage.domain.ids import AccountId, CampaignId, ContactId, VariantId
 from sillage.errors import SillageError
 from sillage.lake.event import Event
-from sillage.store import outbox
+from sillage.store import outbox, seen_segments
 from sillage.store.columns import from_micros, to_micros
 from sillage.store.merge_fields import STANDARD_MERGE_FIELDS
 from sillage.store.tables import accounts, campaigns, consents, deliveries, paused_slices, tallies
@@ -51,6 +51,8 @@ class Claimed(msgspec.Struct, frozen=True, gc=False):
     suppressed: str | None
     due: int = 0
     """When it was due, in microseconds since 1970."""
+    segments: tuple[str, ...] = ()
+    """Of the segments that the content asks for, those that the recipient was in when it was planned."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -116,6 +118,7 @@ def claim_due(
         return []
     who = ", ".join([str(int(r[2])) for r in found])
     conn.exec_driver_sql(_sql(conn, _HOLD).replace("{who}", who), (worker_id, campaign_id))
+    seen = seen_segments.of(conn, campaign_id, [r[2] for r in found])
     last = 9 + len(STANDARD_MERGE_FIELDS)
     return [
         Claimed(
@@ -135,6 +138,7 @@ def claim_due(
             r[last + 3],
             strongest(bool(r[last + 5]), r[last + 4], bool(r[last + 6])),
             r[last + 7],
+            tuple(seen[r[2]]) if r[2] in seen else (),
         )
         for r in found
     ]

@@ -23,6 +23,7 @@ from sillage.store.tables import (
     contacts,
     group_members,
     groups,
+    seen_segments,
     segment_members,
     suppressions,
 )
@@ -117,7 +118,7 @@ def erase(conn: sa.Connection, account_id: AccountId, contact_id: ContactId, *, 
     undoing.forget_contact(conn, int(account_id), int(contact_id))
     if row.email_hash is not None:
         signups.forget(conn, account_id, bytes(row.email_hash))
-    for table in (group_members, segment_members, consents, consent_acts, contact_sends):
+    for table in (group_members, segment_members, seen_segments, consents, consent_acts, contact_sends):
         conn.execute(table.delete().where(table.c.account_id == account_id, table.c.contact_id == contact_id))
     gone = conn.execute(
         contacts.delete().where(contacts.c.account_id == account_id, contacts.c.id == contact_id)

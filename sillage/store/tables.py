@@ -1046,3 +1046,88 @@ template_files = sa.Table(
     sa.Index("ix_template_files_template", "template_id"),
     comment="Pictures that a template shows.",
 )
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, server_default=""),
+    sa.Column("preheader", sa.Text, nullable=False, server_default=""),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("form", Json, nullable=False, server_default="{}"),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("saved_by", BigId),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Index("ix_drafts_account", "account_id", "saved_at"),
+    one_of("kind", SourceKind),
+    sqlite_autoincrement=True,
+    comment="A mail while it is written, with what the form of its campaign holds. `version` grows with each save.",
+)
+
+draft_versions = sa.Table(
+    "draft_versions",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("draft_id", BigId, sa.ForeignKey("drafts.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("preheader", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("is_aside", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("saved_by", BigId),
+    sa.Column("begun_at", Moment, nullable=False),
+    sa.Column("saved_at", Moment, nullable=False),
+    sa.Index("ix_draft_versions_draft", "account_id", "draft_id", "id"),
+    sqlite_autoincrement=True,
+    comment="How a draft was, the last of them how it is. One that is aside came too late: another save was first.",
+)
+
+seen_segments = sa.Table(
+    "seen_segments",
+    metadata,
+    sa.Column("campaign_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    _account(),
+    sqlite_with_rowid=False,
+    comment="Of the segments that a campaign's content asks for, those that a recipient was in when it was planned.",
+)
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("alt", sa.Text, nullable=False, server_default=""),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("account_id", "sha256"),
+    sqlite_autoincrement=True,
+    comment="Pictures of an account's mails. `key` stands in their public address and can't be guessed.",
+)
+
+brands = sa.Table(
+    "brands",
+    metadata,
+    _account(primary_key=True),
+    sa.Column("colours", Json, nullable=False, server_default="[]"),
+    sa.Column("text_colour", sa.Text, nullable=False),
+    sa.Column("button_colour", sa.Text, nullable=False),
+    sa.Column("link_colour", sa.Text, nullable=False),
+    sa.Column("font", sa.Text, nullable=False, server_default=""),
+    sa.Column("logo_id", BigId, sa.ForeignKey("images.id")),
+    sqlite_with_rowid=False,
+    comment="How an account's mails look: what the editor offers first.",
+)

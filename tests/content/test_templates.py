@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sillage.content import template_file
-from sillage.content.html import Footer, from_mjml
+from sillage.content.html import Footer
 from sillage.content.letter import read_markup
 from sillage.content.message import Source, compile_variant
 from sillage.content.mime import Attachment
+from sillage.content.mjml import to_html
 from sillage.content.preview import _NOBODY, shown
 from sillage.content.templates import FOLDER, library, picture, source_of, template
 from sillage.domain.campaign import SourceKind
@@ -44,7 +45,7 @@ def test_template_compiles_with_the_footer_that_the_law_asks_for(name: str, lang
     filled = template(name).fill(language, "Maison & Fils")
     assert "[[" not in filled.body
     assert "Maison &amp; Fils" in filled.body
-    assert "<mj" not in from_mjml(filled.body)
+    assert "<mj" not in to_html(filled.body)
     compiled = compile_variant(source_of(filled), _NOBODY, FOOTER)
     assert FOOTER.sender in compiled.html
     assert FOOTER.unsubscribe in compiled.html
@@ -74,7 +75,7 @@ def test_template_brings_its_pictures_and_fetches_nothing(name: str, language: s
 
 def test_words_in_columns_without_a_size_are_read():
     """MJML's columns have a size of nought and their texts one of their own: a filter's test takes them for words."""
-    markup = read_markup(from_mjml(template("newsletter-classic").fill("en", "Maison").body))
+    markup = read_markup(to_html(template("newsletter-classic").fill("en", "Maison").body))
     assert "The harbour wakes early" in markup.text
     assert markup.tiny == ""
 

@@ -13,6 +13,8 @@ from dashboards import (
     consent_panel,
     deliverability_parts,
     demands,
+    draft_checks,
+    editor_words,
     figures,
     frame,
     guide,
@@ -22,12 +24,13 @@ from dashboards import (
     import_undo,
     list_parts,
     segment_form,
+    take_in_parts,
     template_parts,
     terms,
 )
 from sillage.alarm import words as alarm_words
 from sillage.campaign import sentence
-from sillage.content import spam
+from sillage.content import accessibility, spam
 from sillage.domain.segment_presets import PRESETS
 from sillage.settings import ROOT
 
@@ -43,6 +46,8 @@ TABLES = (
     {name: name for name in PRESETS},
     deliverability_parts.PARTS, deliverability_parts.SAID, alarm_words.METRICS,
     alarm_words.LEVELS, alarm_words.FOLLOWS, list_parts.LISTS, list_parts.NOTES, list_parts.FIELDS,
+    editor_words.LABELS, editor_words.FAULTS, editor_words.MAIL, draft_checks.STATES, accessibility.ADVICE,
+    take_in_parts.WAYS,
 )  # fmt: skip
 
 
