@@ -271,3 +271,20 @@ def bounces(desk: Desk, parts: Details) -> None:
         left=2,
     )
     st.caption(words.t("Contradicted: returned by mail, though the person opened or clicked; counted as delivered."))
+
+
+def without_figures(desk: Desk, seen: Report) -> None:
+    """What stands in the place of rates before the first build."""
+    words = desk.words
+    if seen.balance.audience == 0:
+        st.info(words.t("Nobody has been planned yet: figures begin when the campaign leaves."),
+                icon=":material/event:")  # fmt: skip
+        return
+    ops_balance(desk, seen.balance)
+    st.info(
+        words.t(
+            "Rates and curves come with the first build of the figures, which runs by itself within minutes;"
+            " `sillage metrics build` runs it now."
+        ),
+        icon=":material/hourglass_top:",
+    )

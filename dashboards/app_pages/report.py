@@ -80,7 +80,7 @@ def _head(desk: Desk, campaign_id: CampaignId) -> None:
     controls.buttons(desk, seen.campaign, seen.balance)
     controls.slices(desk, seen.campaign, seen.paused, seen.stopped)
     if seen.figures is None:
-        _without_figures(desk, seen)
+        report_parts.without_figures(desk, seen)
         return
     st.markdown(f"#### {verdict.sentence(words, seen, queries.usual(desk, campaign_id))}")
     report_parts.advice(desk, seen)
@@ -102,22 +102,6 @@ def _parts(desk: Desk, campaign_id: CampaignId) -> None:
     report_parts.bounces(desk, found)
     report_parts.next_steps(desk, found)
     as_of(desk, found.as_of)
-
-
-def _without_figures(desk: Desk, seen: Report) -> None:
-    words = desk.words
-    if seen.balance.audience == 0:
-        st.info(words.t("Nobody has been planned yet: figures begin when the campaign leaves."),
-                icon=":material/event:")  # fmt: skip
-        return
-    report_parts.ops_balance(desk, seen.balance)
-    st.info(
-        words.t(
-            "Rates and curves come with the first build of the figures, which runs by itself within minutes;"
-            " `sillage metrics build` runs it now."
-        ),
-        icon=":material/hourglass_top:",
-    )
 
 
 show(report_page)
