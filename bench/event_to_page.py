@@ -1,9 +1,10 @@
 """From the HTTP answer to a click to its figure in the text of the page, in headless Chromium, during a campaign.
 
-    python -m bench.event_to_page [--clicks 40] [--contacts 30000]
+    python -m bench.event_to_page [--clicks 40] [--contacts 30000] [--stages]
 
 A quiet campaign's report is open in the browser while another campaign is being sent to many people. Each click on
-the quiet campaign is sent to the tracker by itself; the time until the page says one clicker more is measured.
+the quiet campaign is sent to the tracker by itself; the time until the page says one clicker more is measured. With
+`--stages` the lake is asked ten times a second whether the click is there, which costs a tenth of a core.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import csv
 import statistics
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -35,6 +37,7 @@ from sillage.domain.segment import parse_tree
 from sillage.domain.sign_in import Role
 from sillage.lake.backlog import backlog
 from sillage.lake.build import build_marts
+from sillage.lake.reader import Reader
 from sillage.log import configure
 from sillage.settings import Settings
 from sillage.store import accounts, campaigns, segments, users
@@ -48,7 +51,7 @@ HUMAN = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
-def run(folder: Path, *, clicks: int, contacts_count: int) -> dict[str, Any]:
+def run(folder: Path, *, clicks: int, contacts_count: int, stages: bool = False) -> dict[str, Any]:
     """Seconds from answer to page, in order."""
     settings = demo_settings(folder / "run", speed=60, free_ports=True)
     settings = settings.model_copy(update={"dashboards_port": settings.web_port + 7})
@@ -56,7 +59,7 @@ def run(folder: Path, *, clicks: int, contacts_count: int) -> dict[str, Any]:
     made = make_people(settings.data_dir / "input", contacts_count, seed=1, mishaps=CALM, now=settings.clock.now())
     _add_quiet_people(made[0], clicks + 10, settings)
     cast = once.Cast(*made, None, 1)
-    return asyncio.run(_run(settings, store, cast, clicks))
+    return asyncio.run(_run(settings, store, cast, clicks, stages=stages))
 
 
 def _add_quiet_people(path: Path, count: int, settings: Settings) -> None:
@@ -67,19 +70,19 @@ def _add_quiet_people(path: Path, count: int, settings: Settings) -> None:
             writer.writerow([f"quiet{number}@free.example", "Q", "Q", QUIET_TOWN, "FR", "fr", agreed, "box", "yes", 1])
 
 
-async def _run(settings: Settings, store: Store, cast: once.Cast, clicks: int) -> dict[str, Any]:
+async def _run(settings: Settings, store: Store, cast: once.Cast, clicks: int, *, stages: bool) -> dict[str, Any]:
     office = processes.post_office(settings, cast.people, delay_scale=1.0, seed=1)
     pages = next(p for p in processes.screens(settings) if p.name == "dashboards")
     supervisor = Supervisor([office, *processes.serving(settings), pages], settings.environment())
     running = asyncio.create_task(supervisor.run())
     try:
-        return await asyncio.to_thread(_direct, settings, store, cast, clicks)
+        return await asyncio.to_thread(_direct, settings, store, cast, clicks, stages=stages)
     finally:
         supervisor.stop()
         await running
 
 
-def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int) -> dict[str, Any]:
+def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int, *, stages: bool) -> dict[str, Any]:
     noisy = scene.set_up(store, settings, cast.contacts, None)
     quiet = _quiet_campaign(settings, store, noisy)
     once._until(lambda: once._is_closed(store, quiet), "the quiet campaign to close")  # noqa: SLF001
@@ -92,6 +95,7 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int) -> d
         people = conn.execute(sa.select(contacts.c.id).where(contacts.c.city == QUIET_TOWN)).scalars().all()
     key = TokenKey(settings.secret.get_secret_value())
     waits: list[float] = []
+    seen = _Arrivals(settings, quiet.campaign_id) if stages else None
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM))
         context = browser.new_context(viewport={"width": 1280, "height": 2400})
@@ -104,17 +108,59 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int) -> d
         for number, contact in enumerate(people[:clicks], 1):
             token = key.sign(Recipient(quiet.campaign_id, variant, contact))
             sending += _is_sending(store, noisy)
+            if seen:
+                seen.clicked(number)
             waits.append(_click(f"{settings.base_url}/c/{token}/1", page, f"{number} of {len(people)}"))
             time.sleep(0.37 * (number % 4))
         browser.close()
     ordered = sorted(waits)
     return {
+        **({"to_lake": _spread(seen.close())} if seen else {}),
         "clicks": len(waits),
         "while_sending": sending,
+        **_spread(ordered),
+        "deciles_s": [round(q, 2) for q in statistics.quantiles(ordered, n=10)],
+    }
+
+
+class _Arrivals(threading.Thread):
+    """Notes when each click is in the lake."""
+
+    def __init__(self, settings: Settings, campaign_id: int) -> None:
+        super().__init__(daemon=True)
+        self._reader = Reader(settings, threads=1)
+        self._campaign_id = int(campaign_id)
+        self._left: dict[int, float] = {}
+        self._waits: list[float] = []
+        self._ended = threading.Event()
+        self.start()
+
+    def clicked(self, number: int) -> None:
+        """The click with this number, from 1, leaves now."""
+        self._left[number] = time.monotonic()
+
+    def run(self) -> None:
+        """Look ten times a second."""
+        sql = "select count(*) as n from lake.main.events where type = 'clicked' and campaign_id = ?"
+        while not self._ended.wait(0.1):
+            (row,) = self._reader.query(sql, [self._campaign_id])
+            while len(self._waits) < min(row["n"], len(self._left)):
+                self._waits.append(time.monotonic() - self._left[len(self._waits) + 1])
+
+    def close(self) -> list[float]:
+        """Seconds from each click to its row."""
+        self._ended.set()
+        self.join()
+        self._reader.close()
+        return self._waits
+
+
+def _spread(waits: list[float]) -> dict[str, float]:
+    ordered = sorted(waits)
+    return {
         "median_s": round(statistics.median(ordered), 2),
         "p95_s": round(ordered[int(0.95 * (len(ordered) - 1))], 2),
         "max_s": round(ordered[-1], 2),
-        "deciles_s": [round(q, 2) for q in statistics.quantiles(ordered, n=10)],
     }
 
 
@@ -176,10 +222,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clicks", type=int, default=40)
     parser.add_argument("--contacts", type=int, default=30_000)
+    parser.add_argument("--stages", action="store_true", help="also tell when the lake has each click")
     options = parser.parse_args()
     configure("bench")
     with tempfile.TemporaryDirectory(prefix="sillage-latency-") as folder:
-        found = run(Path(folder), clicks=options.clicks, contacts_count=options.contacts)
+        found = run(Path(folder), clicks=options.clicks, contacts_count=options.contacts, stages=options.stages)
     record("event_to_page", **found)
 
 

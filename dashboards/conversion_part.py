@@ -28,7 +28,7 @@ def brought_in(desk: Desk, campaign_id: CampaignId) -> tuple[list[Row], list[Row
         f"select * from marts.fct_hold_out {where}",
     )
     try:
-        whole, variants, held_out = (desk.reader.query(sql, [desk.account_id, campaign_id]) for sql in asked)
+        whole, variants, held_out = (desk.reader.query_marts(sql, [desk.account_id, campaign_id]) for sql in asked)
     except NotFound:
         return [], [], []
     return whole, variants, held_out

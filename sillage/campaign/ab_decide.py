@@ -56,11 +56,11 @@ def watch(store: Store, reader: Reader, account_id: AccountId, campaign_id: Camp
     with store.read() as conn:
         kept = ab_tests.of_campaign(conn, account_id, campaign_id)
         campaign = campaigns.get(conn, account_id, campaign_id)
+        if kept is None:
+            raise NotFound(f"campaign {campaign.name!r} has no test")
         variants = campaigns.variants_of(conn, account_id, campaign_id)
         waiting, planned = ab_tests.unsent(conn, account_id, campaign_id)
         held = ab_tests.held(conn, account_id, campaign_id)
-    if kept is None:
-        raise NotFound(f"campaign {campaign.name!r} has no test")
     test, arms = kept.test, [int(v.id) for v in variants]
     age = _age(reader, campaign, arms, now) if waiting <= planned * (1 - MOST) else 0
     age = min(age, test.hours)

@@ -23,10 +23,10 @@ from sillage.settings import Settings
 from sillage.store.database import Store
 
 PAUSE_S = 0.25
-PAUSES_PER_DRAIN = 2.0
-LONGEST_PAUSE_S = 0.5
+PAUSES_PER_DRAIN = 1.0
+LONGEST_PAUSE_S = 0.3
 """Where drains are slow (a commit takes a busy machine 150 ms and more) the pauses between them grow, so that draining
-takes a third of a core at most, and each event still arrives within a second."""
+takes half a core at most, and each event still arrives within a second."""
 WAIT_AFTER_ERROR_S = 1.0
 # A collector that is told to go takes along what waits; what a busy system adds meanwhile waits for the next one.
 LAST_DRAINS_S = 10.0
