@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,9 @@ def test_bundle_is_what_its_sources_make(tmp_path: Path) -> None:
     got = subprocess.run(
         [NPM, "ci", "--silent"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
     )
-    if got.returncode != 0:
+    if got.returncode != 0 and not os.environ.get("CI"):
         pytest.skip(f"npm can't be reached: {got.stderr[-200:]}")
+    assert got.returncode == 0, got.stderr[-200:]
     (tmp_path / "made").mkdir()
     subprocess.run([NODE, "build.mjs", "made"], cwd=tmp_path, check=True, capture_output=True, timeout=120)
     for name in ("editor.js", "editor.css", "LICENSES.txt"):

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -17,14 +11,12 @@ from pathlib import Path
 import pytest
 from pages_world import Home
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from screenshots import ARGS, CHROMIUM, served
 
 from sillage.lake.collector import collect_once
 from sillage.lake.event import Event, EventType, event_id
-from sillage.settings import ROOT
 from sillage.store import accounts, campaigns, outbox
 
-CHROMIUM = "/usr/bin/chromium"
-ARGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 READY_S = 60_000
 
 pytestmark = [
@@ -36,27 +28,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def address(world: Home) -> Iterator[str]:
     """The pages, served as `sillage up` serves them."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboards" / "app.py"),
-         "--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"],
-        env={**os.environ, **world.environment}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with served(world) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A headless Chromium that asks nothing of the network."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield browser
         browser.close()
 
@@ -66,18 +46,6 @@ def _open(world: Home, chromium: Browser, slug: str) -> Page:
     page = chromium.new_page()
     page.context.add_cookies([{"name": "sillage", "value": world.sign_in(slug), "domain": "127.0.0.1", "path": "/"}])
     return page
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # our own loopback port
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def _tile(page: Page, name: str, value: str) -> None:
