@@ -78,3 +78,30 @@
     coalesce(conversions.revenue, 0)::double / nullif(performance.delivered_count, 0) as revenue_per_recipient,
     {{ rate_columns('conversion', 'coalesce(conversions.converted_count, 0)', 'performance.delivered_count') }}
 {% endmacro %}
+
+
+{# One row per conversion that is put down to a campaign. `clicks` and `recipients` are relations that hold the same,
+   as of the last build or of this moment. #}
+{% macro conversion_rows(clicks, recipients) %}
+    with attributed as (
+        {{ attributed_conversions("(select * from " ~ clicks ~ ")") }}
+    )
+
+    select
+        attributed.account_id,
+        attributed.campaign_id,
+        recipients.variant_id,
+        attributed.contact_id,
+        attributed.conversion_id,
+        attributed.attributed_by,
+        attributed.converted_at,
+        attributed.amount,
+        coalesce(recipients.is_delivered, false) as is_delivered,
+        attributed.last_lake_seq
+    from attributed
+    left join {{ recipients }} as recipients
+        on
+            attributed.account_id = recipients.account_id
+            and attributed.campaign_id = recipients.campaign_id
+            and attributed.contact_id = recipients.contact_id
+{% endmacro %}
