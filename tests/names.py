@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socketserver
 import struct
 import threading
@@ -56,13 +57,27 @@ def name_server(zone: Zone) -> Iterator[str]:
                 reply = answer(zone, self.rfile.read(struct.unpack("!H", size)[0]))
                 self.wfile.write(struct.pack("!H", len(reply)) + reply)
 
-    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp) as udp:
-        port = udp.server_address[1]
-        with socketserver.ThreadingTCPServer(("127.0.0.1", port), Tcp) as tcp:
-            for server in (udp, tcp):
-                threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            try:
-                yield f"127.0.0.1:{port}"
-            finally:
-                udp.shutdown()
-                tcp.shutdown()
+    udp, tcp = _on_one_port(Udp, Tcp)
+    with udp, tcp:
+        for server in (udp, tcp):
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{udp.server_address[1]}"
+        finally:
+            udp.shutdown()
+            tcp.shutdown()
+
+
+def _on_one_port(
+    over_udp: type[socketserver.BaseRequestHandler], over_tcp: type[socketserver.BaseRequestHandler]
+) -> tuple[socketserver.UDPServer, socketserver.TCPServer]:
+    """Both servers on a port that is free for both: one that UDP may have can be some connection's of another test."""
+    for _ in range(50):
+        udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), over_udp)
+        try:
+            return udp, socketserver.ThreadingTCPServer(udp.server_address, over_tcp)
+        except OSError as taken:
+            udp.server_close()
+            if taken.errno != errno.EADDRINUSE:
+                raise
+    raise RuntimeError("no port in 50 tries is free for UDP and TCP")

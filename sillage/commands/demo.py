@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import secrets
 import socket
 import tempfile
@@ -20,7 +22,7 @@ from sillage.demo import once as to_the_end
 from sillage.demo import scene
 from sillage.demo.people import CALM, Mishaps, make_people, people_of_file
 from sillage.demo.table import as_table
-from sillage.errors import BadInput
+from sillage.errors import BadInput, Refused
 from sillage.lake.build import build_marts
 from sillage.log import configure
 from sillage.settings import ROOT, Settings
@@ -108,19 +110,19 @@ def demo_settings(data_dir: Path, *, speed: float, free_ports: bool) -> Settings
 
 
 def _free_ports() -> list[int]:
-    """Three free loopback ports, the third with its neighbour (the post office's control port)."""
+    """Three loopback ports, each free with its neighbour (of the third: the post office's control port).
+
+    They lie below those that systems give to outgoing connections, so that none is taken before its server starts.
+    """
     found: list[int] = []
-    while len(found) < 3:  # noqa: PLR2004
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            if not {port, port + 1} & {p + d for p in found for d in (0, 1)}:
-                found.append(port)
-    return found
+    for port in random.SystemRandom().sample(range(20_000, 32_000, 2), 300):
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            found.append(port)
+        if len(found) == 3:  # noqa: PLR2004
+            return found
+    raise Refused("fewer than three of 300 loopback ports are free: end what else listens there")
 
 
 async def _live(settings: Settings, cast: to_the_end.Cast) -> None:
