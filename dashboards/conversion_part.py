@@ -18,7 +18,7 @@ _COLUMNS = """converted_count, conversion_count, revenue, revenue_per_recipient,
     conversion_rate_low, conversion_rate_high"""
 
 
-@cached(CALM_S)
+@cached(CALM_S, waits=False)
 def brought_in(desk: Desk, campaign_id: CampaignId) -> tuple[list[Row], list[Row], list[Row]]:
     """As of the last build: the campaign, its variants, and its hold-out where it has one."""
     where = "where account_id = ? and campaign_id = ?"

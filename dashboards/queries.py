@@ -21,7 +21,7 @@ from sillage.domain.ids import CampaignId
 from sillage.domain.segment import as_json, parse_tree
 from sillage.errors import NotFound, SillageError
 from sillage.lake import live
-from sillage.lake.campaign_report import LIVE, LIVE_FIGURES, WHOLE
+from sillage.lake.campaign_report import LIVE_FIGURES, WHOLE, parts_of
 from sillage.lake.live import Source
 from sillage.store import campaigns, imports, incidents, segment_members, segments
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
@@ -32,7 +32,7 @@ from sillage.store.targets import target_of
 # Live parts beat twice a second where looks are cheap. An answer must be gone by the next beat, or each second beat
 # would show the old one: measured, 0.9 s at a beat of one second cost a whole second of delay.
 LIVE_S = 0.3
-DETAILS_S = 2.0
+DETAILS_S = 4.0
 CALM_S = 15.0
 RUNNING = frozenset(
     {CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.SENDING, CampaignState.WAITING, CampaignState.PAUSED}
@@ -70,17 +70,34 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What is out of order with a campaign at one moment: alerts of the marts, and what stopped by itself."""
+
+    campaign: Campaign
+    balance: Balance
+    alerts: list[Row]
+    stopped: list[Incident]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One campaign at one moment. `figures` is None until the marts were built for the first time."""
 
     as_of: datetime
-    campaign: Campaign
-    balance: Balance
+    standing: Standing
     figures: Row | None
-    alerts: list[Row]
     paused: list[PausedSlice]
-    stopped: list[Incident]
     took_s: float
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign as it was."""
+        return self.standing.campaign
+
+    @property
+    def balance(self) -> Balance:
+        """Its recipients by state, from ops."""
+        return self.standing.balance
 
     @property
     def is_moving(self) -> bool:
@@ -183,7 +200,7 @@ def marts_as_of(desk: Desk) -> Row | None:
     return rows[0] if rows else None
 
 
-@cached(CALM_S)
+@cached(CALM_S, waits=False)
 def alerts(desk: Desk) -> list[Row]:
     """Thresholds that are passed, critical ones first, each with its campaign's name."""
     return _ask(
@@ -234,7 +251,7 @@ def thresholds(desk: Desk) -> dict[str, Row]:
     return {row["metric"]: row for row in rows}
 
 
-@cached(CALM_S)
+@cached(CALM_S, waits=False)
 def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
     """The middle half of the click and open rates of the account's closed campaigns before; None below five."""
     rows = _ask(
@@ -302,7 +319,7 @@ class Details:
     """The parts of a campaign at one moment, each a list of rows of its view, and the whole beside them."""
 
     as_of: datetime
-    campaign: Campaign
+    standing: Standing
     whole: list[Row]
     variants: list[Row]
     providers: list[Row]
@@ -310,6 +327,11 @@ class Details:
     links: list[Row]
     curve: list[Row]
     took_s: float
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign as it was."""
+        return self.standing.campaign
 
 
 @cached(LIVE_S)
@@ -319,15 +341,20 @@ def report(desk: Desk, campaign_id: CampaignId) -> Report:
     Raises: NotFound.
     """
     now, started = desk.now(), time.monotonic()
+    standing = _standing(desk, campaign_id)
+    with desk.store.read() as conn:
+        paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
+    source = _source(desk, [standing.campaign])
+    whole = _ask_live(desk, WHOLE, campaign_id, source=source, of=[campaign_id])
+    return Report(now, standing, whole[0] if whole else None, paused, time.monotonic() - started)
+
+
+def _standing(desk: Desk, campaign_id: CampaignId) -> Standing:
     with desk.store.read() as conn:
         campaign = campaigns.get(conn, desk.account_id, campaign_id)
         balance = campaigns.balance(conn, desk.account_id, campaign_id)
-        paused = incidents.paused_slices_of(conn, desk.account_id, campaign_id)
         stopped = incidents.of_campaign(conn, desk.account_id, campaign_id)
-    whole = _ask_live(desk, WHOLE, campaign_id, source=_source(desk, [campaign]), of=[campaign_id])
-    mine = [a for a in alerts(desk) if a["campaign_id"] == campaign_id]
-    figures = whole[0] if whole else None
-    return Report(now, campaign, balance, figures, mine, paused, stopped, time.monotonic() - started)
+    return Standing(campaign, balance, [a for a in alerts(desk) if a["campaign_id"] == campaign_id], stopped)
 
 
 @cached(DETAILS_S, waits=False)
@@ -337,11 +364,9 @@ def details(desk: Desk, campaign_id: CampaignId) -> Details:
     Raises: NotFound.
     """
     now, started = desk.now(), time.monotonic()
-    with desk.store.read() as conn:
-        campaign = campaigns.get(conn, desk.account_id, campaign_id)
-    source = _source(desk, [campaign])
-    parts = {name: _ask_live(desk, sql, campaign_id, source=source, of=[campaign_id]) for name, sql in LIVE.items()}
-    return Details(now, campaign, **parts, took_s=time.monotonic() - started)
+    standing = _standing(desk, campaign_id)
+    parts = parts_of(desk.reader, desk.account_id, campaign_id, standing.campaign.audience or 0)
+    return Details(now, standing, **parts, took_s=time.monotonic() - started)
 
 
 @cached(CALM_S)

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards import alarms, charts, figures, list_links, queries, terms, verdict
 from dashboards.advice import of_campaign
 from dashboards.figures import rate_text, rate_tile
-from dashboards.queries import Details, Report
+from dashboards.queries import Details, Report, Standing
 from dashboards.shell import Desk, link
 from dashboards.words import NOTHING, Words, plain
 from sillage.store.campaigns import Balance
@@ -37,20 +37,20 @@ LABEL = 46
 
 def advice(desk: Desk, seen: Report) -> None:
     """What is alarming, the gravest first."""
-    for call in _calls(desk, seen):
+    for call in _calls(desk, seen.standing):
         (st.error if call.level == "critical" else st.warning)(call.text)
 
 
-def _calls(desk: Desk, seen: Report) -> list[alarms.Call]:
-    calls = [alarms.of_alert(desk.words, alert) for alert in seen.alerts]
-    calls += alarms.of_campaign(desk.words, seen.campaign, seen.balance, seen.stopped)
+def _calls(desk: Desk, now: Standing) -> list[alarms.Call]:
+    calls = [alarms.of_alert(desk.words, alert) for alert in now.alerts]
+    calls += alarms.of_campaign(desk.words, now.campaign, now.balance, now.stopped)
     return sorted(calls, key=lambda c: c.level != "critical")[:MOST_ADVICES]
 
 
 def next_steps(desk: Desk, parts: Details) -> None:
     """What the figures advise; with what is alarming above, three things at most."""
     words, campaign_id = desk.words, parts.campaign.id
-    room = MOST_ADVICES - len(_calls(desk, queries.report(desk, campaign_id)))
+    room = MOST_ADVICES - len(_calls(desk, parts.standing))
     if room <= 0 or not parts.whole:
         return
     targets = {number: links for number, (_, links) in queries.variants(desk, campaign_id).items()}

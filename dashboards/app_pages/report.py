@@ -22,10 +22,14 @@ from dashboards.shell import Desk, as_of, live, show, slot
 from dashboards.words import plain
 from sillage.domain.ids import CampaignId
 
-# A look may take this share of the time between two of them, however large the campaign.
-BUSY = 0.5
-HEAD_EVERY_S = 0.5
-DETAILS_EVERY_S = 3.0
+# Seconds between two looks: at least, and at most for those that take long. The first look of a page, by which they are
+# set, may be a cold one; and the parts below, which nobody reads by the second, leave the processor to the figures.
+HEAD_EVERY_S = (0.5, 3.0)
+DETAILS_EVERY_S = (3.0, 10.0)
+HEAD_SHARE = 0.5
+DETAILS_SHARE = 0.2
+SMALL = 100_000
+"""Recipients up to which the figures of a campaign are asked as often as may be."""
 
 
 def report_page(desk: Desk) -> None:
@@ -39,16 +43,25 @@ def report_page(desk: Desk) -> None:
     head, parts = slot(260), slot(600)
     with head.container():
         seen = queries.report(desk, campaign_id)
-        live(partial(_head, campaign_id=campaign_id), desk, every=_beat(seen, seen.took_s, HEAD_EVERY_S))
+        live(partial(_head, campaign_id=campaign_id), desk, every=_head_beat(seen))
     with parts.container():
         if seen.figures is not None:
             report_out.buttons(desk, campaign_id)
             took_s = queries.details(desk, campaign_id).took_s
-            live(partial(_parts, campaign_id=campaign_id), desk, every=_beat(seen, took_s, DETAILS_EVERY_S))
+            live(
+                partial(_parts, campaign_id=campaign_id),
+                desk,
+                every=_beat(seen, took_s / DETAILS_SHARE, *DETAILS_EVERY_S),
+            )
 
 
-def _beat(seen: Report, took_s: float, at_least: float) -> float | None:
-    return max(at_least, round(took_s / BUSY, 1)) if seen.is_moving else None
+def _head_beat(seen: Report) -> float | None:
+    wanted_s = seen.took_s / HEAD_SHARE if (seen.campaign.audience or 0) > SMALL else 0.0
+    return _beat(seen, wanted_s, *HEAD_EVERY_S)
+
+
+def _beat(seen: Report, wanted_s: float, at_least_s: float, at_most_s: float) -> float | None:
+    return min(max(at_least_s, round(wanted_s, 1)), at_most_s) if seen.is_moving else None
 
 
 def _chosen(desk: Desk, ids: list[CampaignId], names: dict[CampaignId, str]) -> CampaignId:
@@ -78,7 +91,7 @@ def _head(desk: Desk, campaign_id: CampaignId) -> None:
         figures.state_badge(words, seen.campaign.state)
     as_of(desk, seen.as_of)
     controls.buttons(desk, seen.campaign, seen.balance)
-    controls.slices(desk, seen.campaign, seen.paused, seen.stopped)
+    controls.slices(desk, seen.campaign, seen.paused, seen.standing.stopped)
     if seen.figures is None:
         report_parts.without_figures(desk, seen)
         return

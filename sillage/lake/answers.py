@@ -64,16 +64,18 @@ class Answers:
                 self._of_marts[question] = rows
         return rows
 
-    def of_campaigns(self, account_id: int, campaigns: Collection[int], sql: str, params: Sequence[object]) -> Rows:
-        """The rows of a question about the events of some campaigns of an account and nothing else that changes: they
-        stand until one of these campaigns has a new event (a verdict carries the campaign of what it judges), or a
-        build writes.
+    def of_campaigns(
+        self, account_id: int, campaigns: Collection[int], sqls: Sequence[str], params: Sequence[object]
+    ) -> list[Rows]:
+        """The rows of each question about the events of some campaigns of an account and nothing else that changes:
+        they stand until one of these campaigns has a new event (a verdict carries the campaign of what it judges), or
+        a build writes.
         """
-        key, question = (account_id, tuple(sorted(campaigns))), (sql, tuple(params))
-        heard = self._heard(key)
-        if question not in heard.answers:
-            heard.answers[question] = self._ask(sql, params)
-        return heard.answers[question]
+        heard = self._heard((account_id, tuple(sorted(campaigns))))
+        for sql in sqls:
+            if (sql, tuple(params)) not in heard.answers:
+                heard.answers[sql, tuple(params)] = self._ask(sql, params)
+        return [heard.answers[sql, tuple(params)] for sql in sqls]
 
     def _heard(self, key: tuple[int, tuple[int, ...]]) -> _Heard:
         now = self._ask(_MARTS, ())[0] | self._ask(_LAKE, ())[0]

@@ -62,12 +62,15 @@ def parts_of(reader: Reader, account_id: AccountId, campaign_id: CampaignId, aud
         source = live.source_of(reader, account_id, [campaign_id], audience)
     except NotFound:
         source = Source.EVENTS
-    found: dict[str, list[Row]] = {}
-    for name, sql in LIVE.items():
-        try:
-            found[name] = live.ask(
-                reader, sql, [account_id, campaign_id], source, account_id=account_id, campaigns=[campaign_id]
-            )
-        except NotFound:
-            found[name] = []
-    return found
+    try:
+        found = live.ask_all(
+            reader,
+            list(LIVE.values()),
+            [account_id, campaign_id],
+            source,
+            account_id=account_id,
+            campaigns=[campaign_id],
+        )
+    except NotFound:
+        return {name: [] for name in LIVE}
+    return dict(zip(LIVE, found, strict=True))

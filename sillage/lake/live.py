@@ -14,6 +14,8 @@ from typing import Any
 
 from sillage.lake.reader import Reader
 
+Row = dict[str, Any]
+
 VIEWS: Mapping[str, str] = {
     "live_campaign": "fct_campaign_performance",
     "live_variant": "fct_variant_performance",
@@ -68,17 +70,34 @@ def is_counted(reader: Reader, account_id: int, campaigns: Collection[int]) -> b
         select 1 from lake.main.events
         where lake_seq > {int(as_of[0]["as_of_seq"])} and account_id = ? and campaign_id in ({ids}) limit 1
         """
-    return not campaigns or not reader.query_campaigns(account_id, campaigns, newer, [account_id])
+    return not campaigns or not reader.query_campaigns(account_id, campaigns, [newer], [account_id])[0]
 
 
 def ask(
     reader: Reader, sql: str, params: Sequence[object], source: Source, *, account_id: int, campaigns: Collection[int]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The rows of a question about some campaigns, whose relations are named in braces, as `from {live_campaign}`.
 
     Raises: NotFound, TransientError.
     """
-    asked = sql.format_map({view: source.relation(view) for view in VIEWS})
+    return ask_all(reader, [sql], params, source, account_id=account_id, campaigns=campaigns)[0]
+
+
+def ask_all(
+    reader: Reader,
+    sqls: Sequence[str],
+    params: Sequence[object],
+    source: Source,
+    *,
+    account_id: int,
+    campaigns: Collection[int],
+) -> list[list[Row]]:
+    """The rows of each question, as `ask`: whether anything is new is found out once for all of them.
+
+    Raises: NotFound, TransientError.
+    """
+    relations = {view: source.relation(view) for view in VIEWS}
+    asked = [sql.format_map(relations) for sql in sqls]
     if source is Source.TABLES:
-        return reader.query_marts(asked, params)
+        return [reader.query_marts(sql, params) for sql in asked]
     return reader.query_campaigns(account_id, campaigns, asked, params)

@@ -74,12 +74,12 @@ class Reader:
         return self._answers.of_marts(sql, params)
 
     def query_campaigns(
-        self, account_id: int, campaigns: Collection[int], sql: str, params: Sequence[object] = ()
-    ) -> list[dict[str, Any]]:
-        """The rows of a question about the events of some campaigns, given once more until one of them has a new one or
-        a build writes: read them, never change them. Raises as `query` does.
+        self, account_id: int, campaigns: Collection[int], sqls: Sequence[str], params: Sequence[object] = ()
+    ) -> list[list[dict[str, Any]]]:
+        """The rows of each question about the events of some campaigns, given once more until one of them has a new one
+        or a build writes: read them, never change them. Raises as `query` does.
         """
-        return self._answers.of_campaigns(account_id, campaigns, sql, params)
+        return self._answers.of_campaigns(account_id, campaigns, sqls, params)
 
     def frame(self, sql: str, params: Params = None) -> pl.DataFrame:
         """The rows as a polars frame; raises as `query` does."""

@@ -17,14 +17,16 @@ from typing import Any
 import pytest
 
 from bench import kill
-from dashboards.queries import LIVE, Details
+from dashboards.queries import Details, Standing
 from dashboards.verdict import of_variants
 from dashboards.words import Words
 from sillage.lake.build import build_marts
+from sillage.lake.campaign_report import LIVE
 from sillage.lake.collector import collect_once
 from sillage.lake.reader import Reader
 from sillage.settings import Settings
 from sillage.store import accounts, campaigns
+from sillage.store.campaigns import Balance
 from sillage.store.database import Store
 
 COMMAND = [sys.executable, "-c", "from sillage.cli import main; main()", "demo", "--once", "--json"]
@@ -126,7 +128,8 @@ def _assert_report_says_so(settings: Settings) -> None:
     with closing(Reader(settings)) as reader:
         sql = LIVE["variants"].format(live_variant="marts.main.live_variant")
         rows = reader.query(sql, [account.id, campaign.id])
-    details = Details(settings.clock.now(), campaign, [], rows, [], [], [], [], took_s=0.0)
+    standing = Standing(campaign, Balance(), [], [])
+    details = Details(settings.clock.now(), standing, [], rows, [], [], [], [], took_s=0.0)
     said = of_variants(Words("en", "UTC"), details, names, campaign.state)
     assert said.startswith("Mens E\\-Mail is clicked more than the others, beyond chance.")
     assert "18.28\u00a0% against 15.14\u00a0%, a difference of 3.14\u00a0% (2.4" in said

@@ -30,7 +30,7 @@ class Counting(Reader):
 
 
 def _ask(reader: Reader, campaign: int, sql: str = COUNT) -> int:
-    (row,) = reader.query_campaigns(1, [campaign], sql, [1, campaign])
+    ((row,),) = reader.query_campaigns(1, [campaign], [sql], [1, campaign])
     return int(row["n"])
 
 
