@@ -41,15 +41,16 @@ def batches(checked: Iterator[Checked]) -> Iterator[Batch]:
     """Frames put together to batches, the same ones for the same file. A batch is in the order in which it goes in."""
     frames: list[pl.DataFrame] = []
     refused: list[tuple[Any, ...]] = []
-    read = height = 0
+    read = height = enough = 0
     for one in checked:
         frames.append(one.accepted)
         refused += one.refused.rows()
         height += one.accepted.height
         read += one.accepted.height + one.refused.height
-        if height >= BATCH_ROWS:
+        if height > enough:
             yield Batch(_in_order(frames), refused, read)
-            frames, refused, height = [], [], 0
+            # Nothing is written while the first batch is laid out: it is as small as may be.
+            frames, refused, height, enough = [], [], 0, BATCH_ROWS
     if frames:
         yield Batch(_in_order(frames), refused, read)
 
@@ -174,6 +175,6 @@ def _notes(ip: pl.Series, source: pl.Series) -> pl.Series:
 
 
 def shape_of(fields: Iterable[str]) -> Shape:
-    """The standard fields of text that a file has, in their usual order."""
+    """The standard fields of text that a file has, in their usual order, and whether it has telephone numbers."""
     there = set(fields)
-    return Shape(tuple(name for name in TEXT_FIELDS if name in there))
+    return Shape(tuple(name for name in TEXT_FIELDS if name in there), has_phones="phone" in there)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 AIM_S = 0.015
 """How long a chunk aims to hold the write lock. On a quiet machine the longest is some twice that, below 50 ms."""
-AIM_WITHOUT_LOCK_S = 0.25
+AIM_WITHOUT_LOCK_S = 1.0
 """The same where writers wait for single rows only (PostgreSQL), and to plan a chunk's statements takes 40 ms."""
 SMALLEST, LARGEST = 20, 20_000
 GROWTH = 1.5

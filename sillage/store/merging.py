@@ -8,11 +8,11 @@ cell leaves what is there, and nobody who left comes back by a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -78,6 +78,17 @@ def _run(conn: sa.Connection, sql: str, values: Mapping[str, Any]) -> sa.CursorR
     return conn.exec_driver_sql(_for_driver(sql, is_sqlite=bulk.is_sqlite(conn)), dict(values))
 
 
+_JOINS = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
+_WHOLE_TABLES = (*_JOINS, "enable_bitmapscan", "enable_material", "jit")
+
+
+def _allow(conn: sa.Connection, ways: Iterable[str], allowed: Literal["on", "off"]) -> None:
+    """Tell PostgreSQL's planner, until the end of the transaction, which ways it may go."""
+    if not bulk.is_sqlite(conn):
+        for way in ways:
+            conn.exec_driver_sql(f"set local {way} = {allowed}")
+
+
 def decide(conn: sa.Connection, job: Job, shape: Shape, first: int, last: int) -> None:
     """Plan the staged rows from `first` to `last`: who is new, who changes, who stays out."""
     is_sqlite = bulk.is_sqlite(conn)
@@ -89,15 +100,17 @@ def decide(conn: sa.Connection, job: Job, shape: Shape, first: int, last: int) -
         found = conn.exec_driver_sql("select seq from sqlite_sequence where name = 'contacts'").scalar() or 0
         values["base"] = int(found) + 1 - first
     else:
+        values["sequence"] = conn.exec_driver_sql("select pg_get_serial_sequence('contacts', 'id')").scalar()
         # Each row finds its own by a key: a plan that reads all contacts of an account would be chosen for a small one,
         # and kept while it grows (60,000 new people took a minute so, and six seconds by keys). The price that the
         # planner puts on what is forbidden would call the compiler (0.8 s a statement).
-        for setting in (
-            "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "enable_bitmapscan", "enable_material", "jit",
-        ):  # fmt: skip
-            conn.exec_driver_sql(f"set local {setting} = off")
+        _allow(conn, _WHOLE_TABLES, "off")
     conn.exec_driver_sql("delete from plan" if is_sqlite else "truncate plan")
-    _run(conn, _decision(shape, job.mode, is_sqlite=is_sqlite, is_dry=not job.import_id), values)
+    _run(
+        conn,
+        _decision(shape, job.mode, is_sqlite=is_sqlite, is_dry=not job.import_id, joins_group=job.group_id is not None),
+        values,
+    )
     # A person twice in one chunk, by address and by number: the second row waits, and finds what the first one wrote.
     while job.import_id and (twin := conn.exec_driver_sql(_TWIN).scalar()) is not None:
         keep(conn, int(twin) - 1)
@@ -109,17 +122,18 @@ def keep(conn: sa.Connection, last: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _decision(shape: Shape, mode: Mode, *, is_sqlite: bool, is_dry: bool) -> str:
-    new_id = ":base + s.n" if is_sqlite else "nextval(pg_get_serial_sequence('contacts', 'id'))"
+def _decision(shape: Shape, mode: Mode, *, is_sqlite: bool, is_dry: bool, joins_group: bool) -> str:
+    new_id = ":base + s.n" if is_sqlite else "nextval(cast(:sequence as regclass))"
     if is_dry:
         new_id = "0"
     merged = "json_patch(h.custom, s.custom)" if is_sqlite else "h.custom || s.custom"
     held = "json(h.custom)" if is_sqlite else "h.custom"
-    takes_phone = "s.phone is not null and (p.id is null or p.id = h.id)"
+    takes_phone = "s.phone is not null and (p.id is null or p.id = h.id)" if shape.has_phones else "1 = 0"
+    phone_taken = "s.phone is not null and p.id is not null and (h.id is null or p.id <> h.id)"
     differs = " or ".join([
         *(f"(s.{name} is not null and s.{name} is distinct from h.{name})" for name in shape.fields),
         f"(s.custom is not null and s.custom <> h.custom and {merged} <> {held})",
-        f"({takes_phone} and s.phone is distinct from h.phone)",
+        *([f"({takes_phone} and s.phone is distinct from h.phone)"] if shape.has_phones else []),
         "(s.email is not null and s.provider <> h.provider)",
     ])  # fmt: skip
     writes_fields = mode in {Mode.UPDATE, Mode.ADD_AND_UPDATE}
@@ -138,8 +152,15 @@ def _decision(shape: Shape, mode: Mode, *, is_sqlite: bool, is_dry: bool) -> str
     )  # fmt: skip
     nobody = f"when h.id is null then '{NOT_A_CONTACT}'" if mode in {Mode.UPDATE, Mode.TAKE_OUT} else ""
     why = f"case {stays_out} {nobody} end" if stays_out or nobody else "null"
-    on_phone = "s.email is null"
-    channel = f"case when {on_phone} then '{Channel.WHATSAPP}' else '{Channel.EMAIL}' end"
+    channel, address_hash = f"'{Channel.EMAIL}'", "s.email_hash"
+    held_by = "left join contacts h on h.account_id = :account and h.email = s.email"
+    if shape.has_phones:
+        channel = f"case when s.email is null then '{Channel.WHATSAPP}' else '{Channel.EMAIL}' end"
+        address_hash = "case when s.email is null then s.phone_hash else s.email_hash end"
+        held_by = """left join contacts e on e.account_id = :account and e.email = s.email
+left join contacts p on p.account_id = :account and p.phone = s.phone
+left join contacts h on h.id = case when s.email is null then p.id else e.id end"""
+    members = "left join group_members m on m.group_id = :group and m.contact_id = h.id" if joins_group else ""
 
     def flag(condition: str) -> str:
         return f"case when {condition} then 1 else 0 end"
@@ -148,23 +169,21 @@ def _decision(shape: Shape, mode: Mode, *, is_sqlite: bool, is_dry: bool) -> str
 insert into plan (n, row, known, id, takes_phone, phone_taken, changed, opened, joins, is_first, marketing, opens,
     clicks, mailable, still_out, why)
 select s.n, s.row, h.id, case when h.id is null then {new_id} else h.id end, {flag(takes_phone)},
-    {flag("s.phone is not null and p.id is not null and (h.id is null or p.id <> h.id)")},
+    {flag(phone_taken) if shape.has_phones else 0},
     {flag(f"h.id is not null and ({differs})") if writes_fields else 0},
     {flag("i.state is not null and i.state <> 'sealed' and h.import_id <> :import")},
-    {flag(f"cast(:group as bigint) is not null and {joins}")}, {flag("c.contact_id is null")},
+    {flag(joins) if joins_group else 0}, {flag("c.contact_id is null")},
     {flag(f"{speaks} and {marketing}")}, {flag(f"{speaks} and {measured.format('open_tracking')}")},
     {flag(f"{speaks} and {measured.format('click_tracking')}")}, s.mailable,
     {flag("c.marketing = 'withdrawn' and s.marketing is null")},
     {why}
 from stage s
-left join contacts e on e.account_id = :account and e.email = s.email
-left join contacts p on p.account_id = :account and p.phone = s.phone
-left join contacts h on h.id = case when {on_phone} then p.id else e.id end
+{held_by}
 left join imports i on i.id = h.import_id
 left join suppressions x on x.account_id = :account and x.channel = {channel}
-    and x.address_hash = case when {on_phone} then s.phone_hash else s.email_hash end
+    and x.address_hash = {address_hash}
 left join consents c on c.contact_id = h.id and c.channel = {channel}
-left join group_members m on m.group_id = cast(:group as bigint) and m.contact_id = h.id
+{members}
 where s.n between :first and :last
 order by s.n
 """
@@ -217,8 +236,11 @@ def apply(conn: sa.Connection, job: Job, shape: Shape, plan: Tally, now: int) ->
         return
     is_sqlite = bulk.is_sqlite(conn)
     if plan.new:
+        # Here only what is staged meets what is planned, all of both.
+        _allow(conn, _JOINS, "on")
         _run(conn, _insertion(shape), values)
     if plan.updated or plan.unchanged:
+        _allow(conn, _JOINS, "off")
         _run(conn, _NOTE_FIELDS, values)
         _run(conn, _update(shape, is_sqlite=is_sqlite), values)
         if plan.updated:
@@ -324,6 +346,7 @@ where s.n = p.n and p.why is null and p.is_first = 0 and p.marketing + p.opens +
 
 
 def _agree(conn: sa.Connection, job: Job, plan: Tally, values: Mapping[str, Any]) -> None:
+    _allow(conn, _JOINS, "on")
     for sql in (_MARKETING, _OPENS, _CLICKS, _CURRENT):
         _run(conn, sql, values)
     if plan.more:

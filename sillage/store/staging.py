@@ -34,6 +34,8 @@ class Shape:
     """Which standard fields the rows of a file have; the others are never touched."""
 
     fields: tuple[str, ...]
+    has_phones: bool = True
+    """Whether any row may be of a telephone number: without, each is known by its address alone."""
 
     @property
     def columns(self) -> tuple[str, ...]:
