@@ -8,6 +8,7 @@ people are skewed, some events come late, some twice, and none in the order in w
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+from sqlalchemy.schema import CreateTable
 
 from sillage.domain.consent import lapses_at
 from sillage.domain.segment import parse_tree
@@ -24,6 +26,7 @@ from sillage.store import accounts, campaigns, segments
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
 from sillage.store.migrate import upgrade
+from sillage.store.tables import metadata
 
 HOME = Path(__file__).parent / "cache" / "world"
 SECRET = "bench-bench-bench-bench-bench-bench"  # noqa: S105  # signs nothing that leaves the machine
@@ -44,12 +47,18 @@ def world(home: Path = HOME, *, contacts: int = CONTACTS, campaigns_count: int =
     """The world, made if it is not there or of another version."""
     found = settings(home)
     mark = home / "made.json"
-    wanted = {"version": VERSION, "contacts": contacts, "campaigns": campaigns_count}
+    wanted = {"version": VERSION, "contacts": contacts, "campaigns": campaigns_count, "ops": _ops_schema()}
     if not mark.exists() or json.loads(mark.read_text()) != wanted:
         shutil.rmtree(home, ignore_errors=True)
         _make(found, contacts, campaigns_count)
         mark.write_text(json.dumps(wanted))
     return found
+
+
+def _ops_schema() -> str:
+    """What the tables of ops look like: a world of others can't be opened."""
+    ddl = "".join(str(CreateTable(table)) for table in metadata.sorted_tables)
+    return hashlib.sha256(ddl.encode()).hexdigest()
 
 
 def recipients(rank: int, contacts: int = CONTACTS) -> int:
