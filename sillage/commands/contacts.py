@@ -19,6 +19,7 @@ from sillage.commands.account import open_store
 from sillage.domain.ids import ImportId
 from sillage.errors import BadInput
 from sillage.ingest import ImportOptions, ImportReport, Inspection
+from sillage.ingest.piped import whole
 from sillage.ingest.run import Progress
 from sillage.settings import Settings
 from sillage.store import accounts, contacts, imports
@@ -36,7 +37,7 @@ MapOption = Annotated[
 DateOption = Annotated[
     str | None, typer.Option("--date-order", help="dmy or mdy: how dates are read that could be read in two ways.")
 ]
-FileArgument = Annotated[Path, typer.Argument(help="A CSV, TSV, XLSX, XLS, XLSB, ODS or Parquet file.")]
+FileArgument = Annotated[Path, typer.Argument(help="A CSV, TSV, XLSX, XLS, XLSB, ODS or Parquet file; - reads a pipe.")]
 
 FAILED, ASKS = 1, 2
 PROGRESS_AFTER_S = 2.0
@@ -51,7 +52,8 @@ def inspect(
 
     Example: sillage contacts inspect newsletter.csv
     """
-    found = ingest.inspect_file(file, _options(map_, date_order))
+    with whole(file) as read:
+        found = ingest.inspect_file(read, _options(map_, date_order))
     if as_json:
         _print_json(found.as_json())
     else:
@@ -94,8 +96,9 @@ def import_(
     )  # fmt: skip
     with _ProgressLine() as progress:
         try:
-            report = _dry_run(file, options, account, group, rows) if dry_run else _import(
-                file, options, account, group, progress)  # fmt: skip
+            with whole(file) as read:
+                report = _dry_run(read, options, account, group, rows) if dry_run else _import(
+                    read, options, account, group, progress)  # fmt: skip
         except BadInput as exc:
             if not as_json:
                 raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,24 @@ def test_dry_run_needs_nothing_set_up(people: Path) -> None:
     assert found["contacts"] == [
         {"email": "a@x.example", "first_name": "Ann", "mailable": True, "not_mailable_because": None}
     ]
+
+
+def test_pipe_is_read_to_its_end(people: Path, tmp_path: Path) -> None:
+    """`-` and a named pipe say what the file says; one that is closed in the middle of a row loses no row before it."""
+    whole = _json("import", people, "--dry-run")
+    raw = people.read_bytes()
+    piped = CliRunner().invoke(app, ["import", "-", "--dry-run", "--json"], input=raw)
+    assert json.loads(piped.stdout) == whole
+    cut = CliRunner().invoke(app, ["import", "-", "--dry-run", "--json"], input=raw[: raw.index(b"bad") + 2])
+    assert json.loads(cut.stdout)["accepted"] == 1
+    nothing = CliRunner().invoke(app, ["import", "-", "--dry-run", "--json"], input=b"")
+    assert json.loads(nothing.stdout)["error"] == "empty_file"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(raw,))
+    writer.start()
+    assert _json("import", pipe, "--dry-run") == whole
+    writer.join(timeout=10)
 
 
 def test_inspect_prints_all_that_is_known(people: Path) -> None:
