@@ -4,6 +4,7 @@ Prints, for SQLite and PostgreSQL: the ratio of both times (median of the rounds
 the longest time for which a chunk held the write lock, the waits of one-row writers beside it, and the peak of memory.
 
     python -m bench.import_contacts [--rows 1000000] [--rounds 1] [--engines sqlite,postgresql]
+    python -m bench.import_contacts --memory 1000000,10000000       what files of these lengths take of it, on SQLite
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import psycopg
 import sqlalchemy as sa
 
 from bench.results import record
+from sillage.domain.ids import AccountId
 from sillage.ingest import import_file
 from sillage.ingest.pace import Pace
 from sillage.settings import Settings
@@ -45,6 +47,7 @@ _UPSERT = f"insert into bare ({', '.join(FIELDS)}) {{source}} on conflict (email
     f"{name} = excluded.{name}" for name in FIELDS[1:]
 )
 _MAIN = "import sys\nfrom bench.import_contacts import measured\nmeasured(*sys.argv[1:])\n"
+_ONCE = "import sys\nfrom bench.import_contacts import once\nonce(*sys.argv[1:])\n"
 
 
 def write_file(path: Path, rows: int) -> None:
@@ -118,13 +121,46 @@ def bare(path: Path, url: str, folder: Path) -> float:
     return took
 
 
-def measured(path: str, url: str, folder: str) -> None:
-    """In a process of its own: the import twice, with a one-row writer beside it; prints figures."""
+def _shop(url: str, folder: str) -> tuple[Settings, Store, AccountId]:
     settings = Settings(data_dir=Path(folder) / "run", secret=SECRET, ops_url=url, demo=True)  # type: ignore[arg-type]
     store = Store(settings.database_url)
     upgrade(store)
     with store.write() as conn:
-        account_id = accounts.create(conn, f"shop{os.getpid()}", "Shop", created_at=settings.clock.now()).id
+        account = accounts.create(conn, f"shop{os.getpid()}", "Shop", created_at=settings.clock.now())
+    return settings, store, account.id
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def once(path: str, folder: str) -> None:
+    """In a process of its own: one import, on SQLite; prints what it took of time and memory."""
+    settings, store, account_id = _shop(f"sqlite:///{folder}/run/ops.sqlite", folder)
+    begun = time.perf_counter()
+    import_file(store, settings, account_id, Path(path))
+    print("FIGURES", time.perf_counter() - begun, _peak_mb())
+
+
+def memory(folder: Path, lengths: list[int]) -> None:
+    """Import files of some lengths, each into an empty ops, and record the peaks."""
+    found = {}
+    for rows in lengths:
+        path = folder / f"people{rows}.csv"
+        write_file(path, rows)
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            done = subprocess.run(
+                [sys.executable, "-c", _ONCE, str(path), name], capture_output=True, text=True, check=True
+            )
+        took, peak = (float(x) for x in done.stdout.rpartition("FIGURES")[2].split())
+        found[rows] = {"s": round(took, 1), "rows_per_s": round(rows / took), "peak_mb": round(peak)}
+        path.unlink()
+    record("import_memory", **{f"rows_{rows}": figures for rows, figures in found.items()})
+
+
+def measured(path: str, url: str, folder: str) -> None:
+    """In a process of its own: the import twice, with a one-row writer beside it; prints figures."""
+    settings, store, account_id = _shop(url, folder)
     held: list[float] = []
     learn = Pace.learn
 
@@ -132,7 +168,7 @@ def measured(path: str, url: str, folder: str) -> None:
         held.append(held_s)
         learn(pace, rows, cost, held_s)
 
-    Pace.learn = noted  # type: ignore[method-assign]
+    setattr(Pace, "learn", noted)  # noqa: B010  # as no type checker would have it
     waits: list[float] = []
     over = threading.Event()
 
@@ -152,8 +188,7 @@ def measured(path: str, url: str, folder: str) -> None:
         times.append(time.perf_counter() - begun)
     over.set()
     beside.join()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print("FIGURES", *times, peak, *_quantiles(held), *_quantiles(waits))
+    print("FIGURES", *times, _peak_mb(), *_quantiles(held), *_quantiles(waits))
 
 
 def _quantiles(values: list[float]) -> tuple[float, float, float]:
@@ -197,9 +232,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--engines", default="sqlite,postgresql")
+    parser.add_argument("--memory", metavar="ROWS,…", help="measure memory alone, with files of these lengths")
     said = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="sillage-bench-"))
     try:
+        if said.memory:
+            memory(folder, [int(rows) for rows in said.memory.split(",")])
+            return
         path = folder / "people.csv"
         write_file(path, said.rows)
         for engine in said.engines.split(","):
