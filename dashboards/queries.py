@@ -36,6 +36,8 @@ LIVE_S = 0.3
 DETAILS_S = 4.0
 CALM_S = 15.0
 AS_OF_S = 2.0
+# What a look through all contacts answers: seconds of a core for a million of them.
+SLOW_S = 60.0
 # Days and months pass, too.
 BUILD_S = 600.0
 RUNNING = frozenset(

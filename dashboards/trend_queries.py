@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from dashboards.queries import CALM_S, USUAL_OF, cached, of_build
+from dashboards.queries import SLOW_S, USUAL_OF, cached, of_build
 from dashboards.shell import Desk
 from sillage.errors import NotFound
 from sillage.store import contacts
@@ -103,7 +103,7 @@ def growth(desk: Desk) -> Growth:
     return Growth(_came(desk), _left(desk))
 
 
-@cached(CALM_S, waits=False)
+@cached(SLOW_S, waits=False)
 def _came(desk: Desk) -> dict[date, int]:
     with desk.store.read() as conn:
         return contacts.created_by_day(conn, desk.account_id, since=desk.now() - timedelta(days=DAYS))
