@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import fastexcel
 import pytest
-from pages_world import SECRET, Browser, Home, Told, new_home
+from pages_world import Browser, Home, Told, new_home
 from pypdf import PdfReader
-from streamlit.testing.v1 import AppTest
 
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.export.people import columns_of, listed
@@ -28,7 +23,6 @@ from sillage.lake.reader import Reader
 from sillage.lake.recipients import ListName, Wanted
 from sillage.report.gathered import gather
 from sillage.report.pdf import as_pdf
-from sillage.settings import Settings
 from sillage.store import accounts, campaigns, outbox
 from sillage.store.targets import MOST_SHOWN
 from sillage.words import NOTHING, Words
@@ -61,11 +55,6 @@ def _file(home: Home, account: AccountId, wanted: Wanted, kind: FileKind, folder
     return [["" if cell is None else str(cell) for cell in row] for row in read.iter_rows()]
 
 
-def _charts(app: AppTest) -> dict[str, list[dict[str, Any]]]:
-    found = [*app.get("arrow_vega_lite_chart"), *app.get("vega_lite_chart")]
-    return {c.proto.id.rsplit("-", 1)[-1]: json.loads(c.proto.spec)["datasets"]["rows"] for c in found}
-
-
 @pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize(("name", "delivered", "openers"), list(zip(NAMES, (0, 1, 300), (0, 1, 0), strict=True)))
 def test_an_odd_campaign_has_its_report_lists_files_and_pdf(
@@ -92,65 +81,6 @@ def test_an_odd_campaign_has_its_report_lists_files_and_pdf(
         assert any(str(s.value).startswith(f"{count} ") for s in page.subheader), wanted
         for kind in FileKind:
             assert len(_file(world, account.id, Wanted(campaign, wanted), kind, tmp_path)) == count
-
-
-@dataclass
-class Clocked(Home):
-    """An installation whose business time is another than ours."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """As of any installation, with its clock."""
-        return {**super().environment, "SILLAGE_CLOCK": str(self.settings.clock)}
-
-
-def _at(folder: Path, now: datetime) -> Clocked:
-    settings = Settings.model_validate(
-        {"data_dir": folder, "secret": SECRET, "SILLAGE_CLOCK": f"{now.timestamp()}@{time.time()}*1"}
-    )
-    lay_foundation(settings)
-    made = new_home(folder)
-    return Clocked(settings, made.store)
-
-
-@pytest.mark.parametrize(
-    ("zone", "change", "shown"),
-    [
-        ("Europe/Paris", datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "25 oct. 2026 02:2"),
-        ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, 0, tzinfo=UTC), "5 avr. 2026 01:5"),
-    ],
-)
-def test_the_hour_that_comes_twice_is_counted_once(
-    browser: Browser, tmp_path: Path, zone: str, change: datetime, shown: str
-) -> None:
-    """A campaign that left before the clocks went back, looked at after: time goes on, in French, to the minute."""
-    home = _at(tmp_path / "home", change + timedelta(minutes=25))
-    account = home.account("nuit", "Nuit", people=400, timezone=zone)
-    campaign = home.campaign(
-        account, "Heure d'hiver", Told(400, opened=160, clicked=100), left=change - timedelta(minutes=10)
-    )
-    collect_once(home.settings, home.store)
-    app = browser.open(home, "report", campaign=str(campaign), lang="fr")
-    assert not app.exception
-    assert not app.error
-    assert any(f"au {shown}" in c.value or shown in c.value for c in app.caption)
-    assert [tile.value for tile in app.metric][:2] == ["40,0\u00a0%", "25,0\u00a0%"]
-    curve = [row["elapsed"] for row in _charts(app)["curve"] if row["label"] == "cliqueurs"]
-    # From the first message on, 100 clicks a fifth of a minute from each other, whatever the clocks on the wall show.
-    assert curve == sorted(curve)
-    assert curve[-1] == 23
-    text = _pdf(home, account.id, campaign, "fr")
-    assert "40,0 %" in text
-    assert shown in text
-    wanted = Wanted(campaign, ListName.CLICKERS)
-    page = browser.open(home, "lists", campaign=str(campaign), list="clickers", lang="fr")
-    assert any(str(s.value).startswith("100 ") for s in page.subheader)
-    files = [_file(home, account.id, wanted, kind, tmp_path) for kind in FileKind]
-    moments = [datetime.fromisoformat(row[-2]) for row in files[0]]
-    assert min(moments).replace(tzinfo=UTC) < change < max(moments).replace(tzinfo=UTC)
-    assert len(set(moments)) == 100
-    assert [row[:3] for row in files[0]] == [row[:3] for row in files[1]]
-    home.store.close()
 
 
 @pytest.fixture(scope="module")
@@ -180,19 +110,6 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, CampaignId, 
         ])  # fmt: skip
     collect_once(home.settings, home.store)
     return home, campaign, int(variant.id)
-
-
-def test_a_million_links_leave_report_and_pdf_usable(linked: tuple[Home, CampaignId, int], browser: Browser) -> None:
-    """The most clicked one stands first with its address, and so it does in the PDF."""
-    home, campaign, _ = linked
-    app = browser.open(home, "report", campaign=str(campaign))
-    assert not app.exception
-    assert not app.error
-    links = _charts(app)["links"]
-    assert len(links) == 10
-    assert (links[0]["count"], links[0]["label"]) == (50, "1000000. shop.example/1000000")
-    account = accounts_of(home)
-    assert "https://shop.example/1000000" in _pdf(home, account, campaign, "en")
 
 
 def test_a_million_links_leave_lists_and_files_usable(
