@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-BENCHES = ("kill", "event_to_page", "bounces", "send", "track", "import_contacts", "hygiene", "export")
+BENCHES = ("kill", "event_to_page", "bounces", "send", "track", "import_contacts", "hygiene", "export", "pages")
 
 for name in sys.argv[1:] or BENCHES:
     sys.argv = [name]

@@ -1,6 +1,6 @@
 """Tests of versions by simulation, through the marts' own counts and the product's own decision.
 
-    python -m bench.ab [--tests 1000] [--seed 1]
+    python -m bench.ab [--tests 1000] [--beside 200] [--seed 1]
 
 So many tests without a difference, as many with the lift that the design was made for. Each is a campaign of its own
 in one lake: people are drawn one by one (a coin for whether they open, a log-normal delay for when), written down as
@@ -152,6 +152,20 @@ def beside(criterion: Criterion, rate: float, lift: float, arms: int, tests: int
             "ab_right": right, "ab_wrong": wrong}  # fmt: skip
 
 
+def all_beside(tests: int, chance: np.random.Generator) -> list[dict]:
+    """So many tests of each other design; 300 of each take three minutes, most of them those of five versions."""
+    return (
+        [
+            beside(Criterion.CLICKS, 0.16, 0.04, 3, tests, chance),
+            beside(Criterion.CLICKS, 0.16, 0.05, 5, tests, chance),
+            beside(Criterion.REACTIVITY, 0.12, 0.05, 2, tests, chance),
+            beside(Criterion.UNSUBSCRIBES, 0.02, 0.008, 2, tests, chance),
+        ]
+        if tests
+        else []
+    )
+
+
 def _drawn(chance: np.random.Generator, criterion: Criterion, rates: list[float], size: int) -> list[Look]:
     paths = []
     for rate in rates:
@@ -166,18 +180,21 @@ def _drawn(chance: np.random.Generator, criterion: Criterion, rates: list[float]
 def main() -> None:
     """Run and record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tests", type=int, default=1_000)
+    parser.add_argument("--tests", type=int, default=1_000, help="0: only those beside")
     parser.add_argument("--beside", type=int, default=200, help="tests of each design without a lake")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     configure("bench")
+    chance = np.random.default_rng(asked.seed)
+    if asked.tests == 0:
+        record("ab_beside", seed=asked.seed, beside=all_beside(asked.beside, chance))
+        return
     wanted = propose(Criterion.OPENS, RATE, LIFT, arms=2, hours=HOURS, decide=Decide.WHEN_SURE)
     home = Path(tempfile.mkdtemp(prefix="sillage-ab-"))
     try:
         settings = Settings(data_dir=home, secret="0" * 64, demo=True)  # type: ignore[arg-type]
         store = Store(settings.database_url)
         upgrade(store)
-        chance = np.random.default_rng(asked.seed)
         started = time.monotonic()
         if not lay_foundation(settings):
             build_marts(settings)
@@ -195,12 +212,7 @@ def main() -> None:
         aa_called_by_hourly_fixed_test=found["naive_aa_called"], ab_right=found["ab_right"],
         ab_wrong=found["ab_wrong"], mean_hours_until_called=round(found["hours_until_called"] / called, 1),
         load_s=round(loaded - started, 1), count_and_judge_s=round(done - loaded, 1),
-        beside=[
-            beside(Criterion.CLICKS, 0.16, 0.04, 3, asked.beside, chance),
-            beside(Criterion.CLICKS, 0.16, 0.05, 5, asked.beside, chance),
-            beside(Criterion.REACTIVITY, 0.12, 0.05, 2, asked.beside, chance),
-            beside(Criterion.UNSUBSCRIBES, 0.02, 0.008, 2, asked.beside, chance),
-        ],
+        beside=all_beside(asked.beside, chance),
     )  # fmt: skip
 
 

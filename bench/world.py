@@ -33,7 +33,7 @@ SECRET = "bench-bench-bench-bench-bench-bench"  # noqa: S105  # signs nothing th
 CONTACTS = 1_000_000
 CAMPAIGNS = 200
 SKEW = 0.85
-VERSION = 1
+VERSION = 2
 START = datetime(2026, 5, 1, 8, tzinfo=UTC)
 EVERY = timedelta(hours=24)
 
@@ -116,11 +116,12 @@ def _ops(store: Store, contacts: int, campaigns_count: int) -> None:
         ids = range(first, min(first + 20_000, contacts + 1))
         with store.write() as conn:
             conn.exec_driver_sql(
-                "insert into contacts (id, account_id, email, email_hash, provider, first_name, city, custom, created_at,"
-                " updated_at) values (?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into contacts (id, account_id, email, email_hash, provider, first_name, city, country, custom,"
+                " created_at,"
+                " updated_at) values (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (i, f"p{i}@mail.example", i.to_bytes(16, "big"), _PROVIDERS[_skewed(i)], f"Name{i % 997}",
-                     f"City{i % 89}", json.dumps({"loyalty": i * 7919 % 500, "tier": "abcd"[i % 4]}), to_micros(START),
+                     f"City{i % 89}", _COUNTRIES[i % 7], json.dumps({"loyalty": i * 7919 % 500, "tier": "abcd"[i % 4]}), to_micros(START),
                      to_micros(START))
                     for i in ids
                 ],
@@ -133,6 +134,7 @@ def _ops(store: Store, contacts: int, campaigns_count: int) -> None:
 
 
 _PROVIDERS = ("gmail", "outlook", "yahoo", "orange", "free", "icloud", "sfr", "laposte", "gmx", "other")
+_COUNTRIES = ("France", "FR", "France", "Belgique", "Suisse", "Canada", None)
 _SHARES = (34, 52, 66, 76, 83, 89, 93, 96, 98, 100)
 
 
@@ -199,7 +201,9 @@ def _campaign_events(con: duckdb.DuckDBPyConnection, rank: int, size: int, conta
             bounce_class, if(bounce_class = 'npai', 'unknown_user', if(bounce_class = 'soft', 'mailbox_full',
                 if(bounce_class = 'block', 'policy', null))) as reason,
             via, if(type = 'accepted', contact_id % 10 <> 0, null) as opens_measured, is_machine,
-            if(is_machine, 'bench', null) as rule
+            if(is_machine, 'bench', null) as rule, if(type = 'planned', 1, null) as segment_id,
+            if(type in ('opened', 'clicked'),
+                list_extract(['mobile', 'mobile', 'desktop', 'desktop', 'tablet', null], 1 + ((h >> 50) % 6)::bigint), null) as device
         from told
         """,
         [at, at],

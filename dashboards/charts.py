@@ -153,6 +153,25 @@ def ranked(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
     return layered((bars, texts), alt.Step(_ROW_HEIGHT), rows, words)
 
 
+def steps(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
+    """A distribution over steps in their order, from top to bottom. Rows: label, count, text."""
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False)),
+        x=alt.X(
+            "count:Q",
+            title=title,
+            axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1),
+            scale=_from_zero(rows, "count", 1.7),
+        ),
+    )
+    bars = base.mark_bar(height=12, cornerRadiusEnd=2).encode(
+        color=colour(),
+        tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)],
+    )
+    texts = base.mark_text(align="left", dx=6, fontSize=12).encode(text="text:N", color=colour("ink"))
+    return layered((bars, texts), alt.Step(20), _in_wake(rows), words)
+
+
 def intervals(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
     """Rates with their 95 % intervals. Rows: label, rate, low, high (shares of one), text."""
     base = alt.Chart(alt.NamedData(name=ROWS)).encode(
@@ -191,6 +210,50 @@ def health(rows: Sequence[Row], limits: Sequence[Row], words: Words) -> alt.Laye
         y=alt.Y("at:Q"), x=alt.value(0), text="label:N", color=colour()
     )
     return layered((drawn, names, line, points), 170, _in_wake(rows), words)
+
+
+def against_usual(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
+    """A rate from campaign to campaign, before the band of what was usual before each.
+
+    Rows, in the order of time: label, moment (aware, of the account's calendar), rate, low and high (shares of one,
+    the last two may be None), text.
+    """
+    drawn = [{**row, "moment": row["moment"].replace(tzinfo=None).isoformat(timespec="seconds")} for row in rows]
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
+        x=alt.X("moment:T", title=None, axis=alt.Axis(format="%d/%m/%Y", tickCount=5), scale=alt.Scale(padding=16))
+    )
+    rate = alt.Y("rate:Q", title=title, axis=alt.Axis(format=".1~%", tickCount=5), scale=alt.Scale(domainMin=0))
+    band = (
+        base.transform_filter("datum.low !== null")
+        .mark_area(opacity=0.75)
+        .encode(y="low:Q", y2="high:Q", color=colour("band"))
+    )
+    line = base.mark_line(strokeWidth=2.2).encode(y=rate, color=colour())
+    points = base.mark_point(filled=True, size=42, opacity=1).encode(
+        y=rate, color=colour(), tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)]
+    )
+    banded = [{**row, "band": _PLACES[MIST]} for row in _in_wake(drawn)]
+    return layered((band, line, points), 220, banded, words)
+
+
+def decay(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
+    """Rates by month since the beginning. Rows: label (of the cohort), elapsed (months), rate, text, place, is_last."""
+    base = alt.Chart(alt.NamedData(name=ROWS)).encode(
+        x=alt.X(
+            "elapsed:Q",
+            title=words.t("months since the first message"),
+            axis=alt.Axis(format="d", tickMinStep=1),
+            scale=_from_zero(rows, "elapsed", 1.2),
+        ),
+        y=alt.Y("rate:Q", title=title, axis=alt.Axis(format=".1~%", tickCount=5), scale=alt.Scale(domainMin=0)),
+        color=colour(),
+        detail="label:N",
+    )
+    lines = base.mark_line(strokeWidth=2.2, point=True).encode(
+        tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)]
+    )
+    ends = base.transform_filter("datum.is_last").mark_text(align="left", dx=7, fontSize=13).encode(text="label:N")
+    return layered((lines, ends), 240, rows, words)
 
 
 def week(rows: Sequence[Row], words: Words) -> alt.LayerChart:

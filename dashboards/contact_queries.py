@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
 from dashboards import audiences
+from dashboards.queries import SLOW_S, cached
 from dashboards.shell import Desk, scope
 from sillage.domain.ids import ContactId
-from sillage.domain.segment import Everyone
 from sillage.errors import NotFound
 from sillage.store import campaigns, contacts, erasures, groups, imports, people, segments
 from sillage.store.contacts import Contact
@@ -22,10 +23,10 @@ FRESH_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
-    """All contacts of an account: how many there are, how many marketing may reach, and why not the others."""
+class Reach:
+    """Of an account's contacts, how many marketing may reach, and why not the others."""
 
-    contacts: int
+    as_of: datetime
     mailable: int
     left_out: dict[str, int]
 
@@ -52,14 +53,19 @@ def group_sizes(desk: Desk) -> list[Group]:
         return groups.listed(conn, desk.account_id)
 
 
-@st.cache_data(ttl=10.0, show_spinner=False, hash_funcs={Desk: scope})
-def stock(desk: Desk) -> Stock:
-    """All contacts, and whom marketing may reach now."""
+@st.cache_data(ttl=FRESH_S, show_spinner=False, hash_funcs={Desk: scope})
+def count(desk: Desk) -> int:
+    """All contacts that one may see."""
     with desk.store.read() as conn:
-        total = contacts.count(conn, desk.account_id)
-    members = audiences.ask(desk, lambda audience: audience.members([Everyone()], [], kind="marketing", now=desk.now()))
-    left_out = dict(members["left_out"].drop_nulls().value_counts().iter_rows())
-    return Stock(total, members["left_out"].null_count(), left_out)
+        return contacts.count(conn, desk.account_id)
+
+
+@cached(SLOW_S, waits=False)
+def reach(desk: Desk) -> Reach:
+    """Whom marketing may reach now. A million contacts take seconds, so an old answer is given once more meanwhile."""
+    now = desk.now()
+    found = audiences.ask(desk, lambda audience: audience.reach(now=now))
+    return Reach(now, found.pop(None, 0), {str(why): size for why, size in found.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sillage.errors import BadInput
 from sillage.export.people import WHO, columns_of, listed
 from sillage.export.write import FileKind
 from sillage.lake.recipients import Link, ListName, Wanted
+from sillage.store.targets import beyond_shown
 
 LISTS = {
     ListName.DELIVERED: "Delivered",
@@ -58,7 +59,8 @@ def wanted_of(desk: Desk, campaign_id: int) -> tuple[Wanted, str | None]:
     reason = st.query_params.get("reason") if name in HAS_REASONS else None
     url = None
     if found is not None:
-        url = queries.variants(desk, campaign_id).get(found.variant, (None, {}))[1].get(found.number)  # type: ignore[arg-type]
+        known = queries.variants(desk, campaign_id, beyond_shown([(found.variant, found.number)]))  # type: ignore[arg-type]
+        url = known.get(found.variant, (None, {}))[1].get(found.number)
     return Wanted(campaign_id, name, found, reason), url  # type: ignore[arg-type]  # a number from the address
 
 
@@ -100,7 +102,8 @@ def _reason(desk: Desk, wanted: Wanted, place: st.delta_generator.DeltaGenerator
 
 
 def _links(desk: Desk, wanted: Wanted) -> dict[str, str]:
-    known = queries.variants(desk, wanted.campaign_id)
+    held = [(wanted.link.variant, wanted.link.number)] if wanted.link else []
+    known = queries.variants(desk, wanted.campaign_id, beyond_shown(held))
     return {
         f"{variant.id}.{number}": (f"{variant.name} · " if len(known) > 1 else "") + f"{number}. {url}"
         for variant, targets in known.values()

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -27,13 +28,18 @@ from sillage.store import campaigns, imports, incidents, segment_members, segmen
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
 from sillage.store.incidents import Incident, PausedSlice
 from sillage.store.segment_sizes import history as size_history
-from sillage.store.targets import target_of
+from sillage.store.targets import beyond_shown, shown_links
 
 # Live parts beat twice a second where looks are cheap. An answer must be gone by the next beat, or each second beat
 # would show the old one: measured, 0.9 s at a beat of one second cost a whole second of delay.
 LIVE_S = 0.3
 DETAILS_S = 4.0
 CALM_S = 15.0
+AS_OF_S = 2.0
+# What a look through all contacts answers: seconds of a core for a million of them.
+SLOW_S = 60.0
+# Days and months pass, too.
+BUILD_S = 600.0
 RUNNING = frozenset(
     {CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.SENDING, CampaignState.WAITING, CampaignState.PAUSED}
 )
@@ -121,6 +127,25 @@ def cached(ttl: float, *, waits: bool = True) -> Callable[[Callable[P, R]], Call
     )
 
 
+def of_build(ask: Callable[Concatenate[Desk, P], R]) -> Callable[Concatenate[Desk, P], R]:
+    """What the marts alone answer: asked once for each build, by all who look, so that a page that is looked at again
+    costs nothing, and all parts of a page are of the build whose as-of it says.
+    """
+
+    @cached(BUILD_S)
+    @wraps(ask)
+    def held(desk: Desk, build: datetime | None, *args: Any, **more: Any) -> Any:  # noqa: ARG001  # the key of the cache
+        return ask(desk, *args, **more)
+
+    @wraps(ask)
+    def now(desk: Desk, *args: P.args, **more: P.kwargs) -> R:
+        built = marts_as_of(desk)
+        found: R = held(desk, built["as_of_at"] if built else None, *args, **more)
+        return found
+
+    return now
+
+
 _PART_FIGURES = ", ".join(
     (
         "sent_count", "delivered_count", "permanent_count", "reporting_count", "complained_count", "unsubscribed_count",
@@ -179,7 +204,7 @@ def overview_now(desk: Desk, figures: dict[int, Row] | None = None) -> Overview:
     return Overview(now, listed, has_marts)
 
 
-@cached(CALM_S)
+@of_build
 def performance(desk: Desk) -> dict[int, Row]:
     """Each campaign's figures of the last build."""
     return _performance(desk)
@@ -190,11 +215,11 @@ def _performance(desk: Desk) -> dict[int, Row]:
     return {row["campaign_id"]: row for row in rows}
 
 
-@cached(CALM_S)
+@cached(AS_OF_S)
 def marts_as_of(desk: Desk) -> Row | None:
     """How far the last build has read, or None before the first."""
     try:
-        rows = desk.reader.query("select * from marts.as_of")
+        rows = desk.reader.query_marts("select * from marts.main.as_of")
     except NotFound:
         return None
     return rows[0] if rows else None
@@ -215,7 +240,7 @@ def alerts(desk: Desk) -> list[Row]:
     )
 
 
-@cached(CALM_S)
+@of_build
 def health(desk: Desk, days: int = 30) -> list[Row]:
     """The account's figures by day, of the last days that had any, in their order."""
     since: date = desk.words.here(desk.now()).date() - timedelta(days=days)
@@ -229,7 +254,7 @@ def health(desk: Desk, days: int = 30) -> list[Row]:
     )
 
 
-@cached(CALM_S)
+@of_build
 def thresholds(desk: Desk) -> dict[str, Row]:
     """The thresholds of whole campaigns or, where there is none, of the account, by metric."""
     rows = _ask(
@@ -268,7 +293,7 @@ def usual(desk: Desk, campaign_id: CampaignId) -> Row | None:
     return rows[0] if rows else None
 
 
-@cached(CALM_S)
+@of_build
 def deliverability(desk: Desk) -> list[Row]:
     """The account's list by provider, source, import and month, recent beside past, the largest first."""
     return _ask(
@@ -280,7 +305,7 @@ def deliverability(desk: Desk) -> list[Row]:
     )
 
 
-@cached(CALM_S)
+@of_build
 def campaign_deliverability(desk: Desk, limit: int = 15) -> list[Row]:
     """The newest campaigns, each beside what is usual for the account."""
     return _ask(
@@ -370,12 +395,22 @@ def details(desk: Desk, campaign_id: CampaignId) -> Details:
 
 
 @cached(CALM_S)
-def variants(desk: Desk, campaign_id: CampaignId) -> dict[int, tuple[Variant, dict[int, str]]]:
-    """A campaign's variants by id, each with where its links lead, by number."""
+def variants(
+    desk: Desk, campaign_id: CampaignId, wanted: tuple[tuple[int, int], ...] = ()
+) -> dict[int, tuple[Variant, dict[int, str]]]:
+    """A campaign's variants by id, each with where its links lead, by number: the first ones, and those `wanted` (by
+    variant and number) beyond them.
+    """
     with desk.store.read() as conn:
         found = campaigns.variants_of(conn, desk.account_id, campaign_id)
-        targets = {v.id: target_of(conn, v.id) for v in found}
-    return {v.id: (v, target.links if (target := targets[v.id]) else {}) for v in found}
+        leading = shown_links(conn, desk.account_id, campaign_id, wanted)
+    return {v.id: (v, leading.get(v.id, {})) for v in found}
+
+
+def reported(desk: Desk, parts: Details) -> dict[int, tuple[Variant, dict[int, str]]]:
+    """The variants of a report, with the addresses of all links that it counts."""
+    clicked = [(row["variant_id"] or 0, row["link_number"] or 0) for row in parts.links]
+    return variants(desk, parts.campaign.id, beyond_shown(clicked))
 
 
 @cached(CALM_S)

@@ -22,7 +22,7 @@ LISTED = 8
 
 def draw(desk: Desk, parts: Details) -> None:
     """One variant at a time, with clickers and click rate on each link."""
-    words, known = desk.words, queries.variants(desk, parts.campaign.id)
+    words, known = desk.words, queries.reported(desk, parts)
     if not parts.links or not known:
         return
     st.subheader(words.t("Clicks on the mail itself"))

@@ -53,7 +53,7 @@ def next_steps(desk: Desk, parts: Details) -> None:
     room = MOST_ADVICES - len(_calls(desk, parts.standing))
     if room <= 0 or not parts.whole:
         return
-    targets = {number: links for number, (_, links) in queries.variants(desk, campaign_id).items()}
+    targets = {number: links for number, (_, links) in queries.reported(desk, parts).items()}
     found = of_campaign(words, parts.whole[0], parts, queries.usual(desk, campaign_id), targets)[:room]
     if found:
         st.subheader(words.t("What to do next"))
@@ -161,7 +161,7 @@ def links(desk: Desk, parts: Details) -> None:
     if not parts.links:
         st.caption(words.t("Nobody has clicked yet."))
         return
-    known = queries.variants(desk, parts.campaign.id)
+    known = queries.reported(desk, parts)
     rows = []
     for row in parts.links[:LINKS_SHOWN]:
         variant, targets = known.get(row["variant_id"], (None, {}))

@@ -41,10 +41,13 @@ def same_age(desk: Desk, history: list[Row]) -> None:
     for place, (number, curve) in enumerate(sorted(curves.items(), key=lambda item: chosen.index(item[0]))):
         until = [p for p in curve if p["minute_at"] - curve[0]["minute_at"] <= age]
         totals = list(accumulate(point[kind] for point in until))
-        for last, (point, total) in enumerate(zip(until, totals, strict=True), 1):
-            elapsed = (point["minute_at"] - curve[0]["minute_at"]).total_seconds() / 3600
+        drawn = [((point["minute_at"] - curve[0]["minute_at"]).total_seconds() / 3600, total)
+                 for point, total in zip(until, totals, strict=True)]  # fmt: skip
+        # A line goes on to the age of all, though nothing more came.
+        drawn.append((age.total_seconds() / 3600, totals[-1]))
+        for last, (elapsed, total) in enumerate(drawn, 1):
             rows.append({"elapsed": elapsed, "total": total, "label": names[number], "place": charts.place(place),
-                         "is_last": last == len(totals)})  # fmt: skip
+                         "is_last": last == len(drawn)})  # fmt: skip
         sums = [sum(point[name] for point in until) for name in ("delivered_count", "human_open_count",
                                                                  "human_click_count")]  # fmt: skip
         table.append([plain(names[number]), *(words.number(n) for n in sums)])
@@ -60,9 +63,17 @@ def _age(desk: Desk, curve: list[Row]) -> timedelta:
 
 
 def over_time(desk: Desk, history: list[Row]) -> None:
-    """The rates of the last campaigns, each beside what was usual before it."""
+    """The rates of the last campaigns, each beside what was usual before it; the click rate as a picture."""
     words = desk.words
     st.subheader(words.t("From campaign to campaign"))
+    drawn = [
+        {"label": row["campaign_name"] or NOTHING, "moment": words.here(row["started_at"]), "rate": row["click_rate"],
+         "low": row["usual_click_rate_low"], "high": row["usual_click_rate_high"],
+         "text": rate_text(words, row, "click_rate")}
+        for row in reversed(history) if row["started_at"] and row["click_rate"] is not None
+    ]  # fmt: skip
+    if len(drawn) > 1:
+        st.altair_chart(charts.against_usual(drawn, words, title=words.t("click rate")), key="own_past")
     rates = ("bounce_rate", "unsubscribe_rate", "complaint_rate")
     heads = ("Campaign", "Left", "Sent", "Openers", "Clickers", "Usual clickers", "Bounces", "Unsubscribes",
              "Complaints")  # fmt: skip
@@ -82,7 +93,8 @@ def over_time(desk: Desk, history: list[Row]) -> None:
         ],
         left=2,
     )
-    st.caption(words.t("Usual: the middle half of the campaigns before it; a dash where there were fewer than five."))
+    st.caption(words.t("Usual, in the table and as a band behind the line: the middle half of the campaigns before it;"
+                       " nothing where there were fewer than five."))  # fmt: skip
 
 
 def cohorts(desk: Desk) -> None:
@@ -103,11 +115,25 @@ def cohorts(desk: Desk) -> None:
         ]
         for cohort, rows in held.items()
     ]
+    _decay(words, held)
     after = [words.t("month %(number)s", number=words.number(month)) for month in range(months)]
     figures.table([words.t("First written to from"), words.t("People"), *after], table)
     st.caption(
         words.t("Of those who were reached in a month, how many clicked in it; a dash where nobody was reached.")
     )
+
+
+def _decay(words: Words, held: dict[Any, dict[int, Row]]) -> None:
+    """The newest cohorts that have a second month, as lines."""
+    lasting = [(cohort, rows) for cohort, rows in held.items() if len(rows) > 1][:MOST]
+    drawn = [
+        {"label": words.month(cohort), "elapsed": month, "rate": row["click_rate"],
+         "text": rate_text(words, row, "click_rate"), "place": charts.place(place), "is_last": month == max(rows)}
+        for place, (cohort, rows) in enumerate(lasting) for month, row in sorted(rows.items())
+        if row["click_rate"] is not None
+    ]  # fmt: skip
+    if drawn:
+        st.altair_chart(charts.decay(drawn, words, title=words.t("clicked in the month")), key="cohorts")
 
 
 def best_hour(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from dashboards.queries import CALM_S, USUAL_OF, cached
+from dashboards.queries import SLOW_S, USUAL_OF, cached, of_build
 from dashboards.shell import Desk
 from sillage.errors import NotFound
 from sillage.store import contacts
@@ -70,13 +70,13 @@ def _ask(desk: Desk, sql: str, **params: object) -> list[Row]:
         return []
 
 
-@cached(CALM_S)
+@of_build
 def history(desk: Desk) -> list[Row]:
     """The last 25 campaigns that left, each with its rates and what was usual before it; the newest first."""
     return _ask(desk, _HISTORY)
 
 
-@cached(CALM_S)
+@of_build
 def curves(desk: Desk, campaigns: tuple[int, ...]) -> dict[int, list[Row]]:
     """Minute by minute, what came of some campaigns, as of the last build."""
     found: dict[int, list[Row]] = {}
@@ -85,23 +85,30 @@ def curves(desk: Desk, campaigns: tuple[int, ...]) -> dict[int, list[Row]]:
     return found
 
 
-@cached(CALM_S)
+@of_build
 def week(desk: Desk) -> list[Row]:
     """Clicks of people by weekday (1 is Monday) and hour of the account's calendar, of the last ninety days."""
     since: datetime = desk.now() - timedelta(days=DAYS)
     return _ask(desk, _WEEK, zone=desk.account.timezone, since=since)
 
 
-@cached(CALM_S)
+@of_build
 def cohorts(desk: Desk) -> list[Row]:
     """Of the last twelve months' newcomers, who clicked in each month since; the newest cohort first."""
     return _ask(desk, _COHORTS)
 
 
-@cached(CALM_S)
 def growth(desk: Desk) -> Growth:
     """Who came and who left in the last ninety days."""
-    since = desk.now() - timedelta(days=DAYS)
+    return Growth(_came(desk), _left(desk))
+
+
+@cached(SLOW_S, waits=False)
+def _came(desk: Desk) -> dict[date, int]:
     with desk.store.read() as conn:
-        came = contacts.created_by_day(conn, desk.account_id, since=since)
-    return Growth(came, _ask(desk, _LEFT, since=since.date()))
+        return contacts.created_by_day(conn, desk.account_id, since=desk.now() - timedelta(days=DAYS))
+
+
+@of_build
+def _left(desk: Desk) -> list[Row]:
+    return _ask(desk, _LEFT, since=(desk.now() - timedelta(days=DAYS)).date())

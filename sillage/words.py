@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.lists import format_list
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
@@ -99,6 +100,10 @@ class Words:
         """A day on an axis: 24 Nov."""
         return str(format_date(day, "d MMM", locale=self._locale))
 
+    def month(self, day: date) -> str:
+        """A month: Nov 2026."""
+        return str(format_date(day, "MMM y", locale=self._locale))
+
     def lasting(self, span: timedelta) -> str:
         """A stretch of time in one unit: 3 hours."""
         return str(format_timedelta(span, threshold=1.5, locale=self._locale))
@@ -106,6 +111,10 @@ class Words:
     def both(self, parts: Iterable[str]) -> str:
         """A list as a person says it: a, b and c."""
         return str(format_list(list(parts), locale=self._locale))
+
+    def country(self, code: str) -> str:
+        """What a country (ISO 3166-1) is called; the code itself where nobody knows it."""
+        return str(Locale.parse(self._locale).territories.get(code, code))
 
     def weekday(self, moment: datetime) -> str:
         """A moment of the days to come: Tuesday 24 November, 10:00."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import contact_queries, figures, import_form, import_undo, terms
-from dashboards.shell import Desk, as_of, show
+from dashboards.shell import Desk, as_of, show, slot
 from dashboards.words import NOTHING, plain
 from sillage.store.imports import Import, ImportState
 
@@ -24,7 +25,13 @@ def contacts_page(desk: Desk) -> None:
     """The stock, the import, the groups, the history."""
     words = desk.words
     st.title(words.t("Contacts"))
-    _stock(desk)
+    left, right = st.columns(2)
+    with left:
+        total = contact_queries.count(desk)
+        figures.count_tile(words, words.t("Contacts"), total, caption=words.t("of this account"))
+    with right:
+        reached = slot(120)
+    why = st.empty()
     st.subheader(words.t("Import a file"))
     import_form.draw(desk)
     left, right = st.columns([2, 3], gap="large")
@@ -32,28 +39,29 @@ def contacts_page(desk: Desk) -> None:
         _groups(desk)
     with right:
         _history(desk)
+    _reach(desk, reached, why)
 
 
-def _stock(desk: Desk) -> None:
-    words, found, now = desk.words, contact_queries.stock(desk), desk.now()
-    left, right = st.columns(2)
-    with left:
-        figures.count_tile(words, words.t("Contacts"), found.contacts, caption=words.t("of this account"))
-    with right:
+def _reach(desk: Desk, tile: DeltaGenerator, why: DeltaGenerator) -> None:
+    """Last, for it takes longest: into the places that were kept for it."""
+    words, found = desk.words, contact_queries.reach(desk)
+    out = sum(found.left_out.values())
+    with tile.container():
         figures.count_tile(
             words,
             words.t("Marketing may reach"),
             found.mailable,
-            caption=words.t("%(n)s may not be mailed", n=words.number(found.contacts - found.mailable)),
+            caption=words.t("%(n)s may not be mailed", n=words.number(out)),
             help_text=words.t("With an address, a consent to marketing that still holds, and not suppressed."),
         )
-    if found.left_out:
-        reasons = sorted(found.left_out.items(), key=lambda item: -item[1])
-        st.caption(
-            words.t("Why not:") + " "
-            + " · ".join(f"{terms.term(words, terms.REASONS, why)}: {words.number(n)}" for why, n in reasons)
-        )  # fmt: skip
-    as_of(desk, now)
+    with why.container():
+        if out:
+            reasons = sorted(found.left_out.items(), key=lambda item: -item[1])
+            st.caption(
+                words.t("Why not:") + " "
+                + " · ".join(f"{terms.term(words, terms.REASONS, reason)}: {words.number(n)}" for reason, n in reasons)
+            )  # fmt: skip
+        as_of(desk, found.as_of)
 
 
 def _groups(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from dashboards import alarms, deliverability_parts, health, queries
@@ -22,15 +24,15 @@ def deliverability(desk: Desk) -> None:
     st.subheader(words.t("What to do"))
     deliverability_parts.advice(desk, parts)
     st.subheader(words.t("Day by day"))
-    health.block(desk)
+    live(health.block, desk, every=None)
     st.subheader(words.t("Your list in parts"))
-    deliverability_parts.by_part(desk, parts)
+    live(partial(deliverability_parts.by_part, parts=parts), desk, every=None)
     st.subheader(words.t("By campaign"))
     deliverability_parts.by_campaign(desk)
     st.subheader(words.t("What bulk senders have to do"))
     deliverability_parts.demanded(desk, parts)
     st.subheader(words.t("Not reached"))
-    deliverability_parts.not_reached(desk)
+    live(deliverability_parts.not_reached, desk, every=None)
     st.subheader(words.t("What the rates mean"))
     deliverability_parts.explained(desk)
     as_of(desk, built["as_of_at"])

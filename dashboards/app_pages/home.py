@@ -84,7 +84,7 @@ def _next(desk: Desk) -> None:
         link(words.t("Write a campaign"), "new_campaign", icon=":material/edit_square:")
     for item in sorted(coming, key=lambda i: (i.campaign.send_at is None, i.campaign.send_at or seen.as_of))[:5]:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(item.campaign.name)}**", width="content")
+            link(f"**{plain(item.campaign.name)}**", "report", params={"campaign": str(item.campaign.id)})
             figures.state_badge(words, item.campaign.state)
         if item.campaign.send_at:
             st.caption(words.weekday(item.campaign.send_at))

@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboards import figures
 from dashboards.hygiene_words import BUTTONS, TITLES
-from dashboards.shell import Desk, as_of, boundary, scope, show
+from dashboards.queries import SLOW_S, cached
+from dashboards.shell import Desk, as_of, boundary, show
 from dashboards.words import NOTHING, plain
 from sillage.hygiene import ACTIONS, Done, Found, Kind, act, lists_of
 from sillage.hygiene.resolver import check
@@ -37,7 +38,7 @@ def hygiene_page(desk: Desk) -> None:
     as_of(desk, now)
 
 
-@st.cache_data(ttl=30.0, show_spinner=False, hash_funcs={Desk: scope})
+@cached(SLOW_S, waits=False)
 def _lists(desk: Desk) -> tuple[dict[Kind, int], dict[Kind, list[Found]], datetime]:
     """All counts, and the first of each list."""
     now = desk.now()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards import (
     ab_result,
+    breakdown_parts,
     controls,
     conversion_part,
     figures,
@@ -25,7 +26,7 @@ from sillage.domain.ids import CampaignId
 # Seconds between two looks: at least, and at most for those that take long. The first look of a page, by which they are
 # set, may be a cold one; and the parts below, which nobody reads by the second, leave the processor to the figures.
 HEAD_EVERY_S = (0.5, 3.0)
-DETAILS_EVERY_S = (3.0, 10.0)
+DETAILS_EVERY_S, SPLITS_EVERY_S = (3.0, 10.0), (15.0, 15.0)
 HEAD_SHARE = 0.5
 DETAILS_SHARE = 0.2
 SMALL = 100_000
@@ -48,11 +49,9 @@ def report_page(desk: Desk) -> None:
         if seen.figures is not None:
             report_out.buttons(desk, campaign_id)
             took_s = queries.details(desk, campaign_id).took_s
-            live(
-                partial(_parts, campaign_id=campaign_id),
-                desk,
-                every=_beat(seen, took_s / DETAILS_SHARE, *DETAILS_EVERY_S),
-            )
+            often, calm = _beat(seen, took_s / DETAILS_SHARE, *DETAILS_EVERY_S), _beat(seen, 0.0, *SPLITS_EVERY_S)
+            live(partial(_parts, campaign_id=campaign_id), desk, every=often)
+            live(partial(breakdown_parts.draw, campaign_id=campaign_id), desk, every=calm)
 
 
 def _head_beat(seen: Report) -> float | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from dashboards import queries, trend_parts, trend_queries
-from dashboards.shell import Desk, as_of, show
+from dashboards.shell import Desk, as_of, live, show
 
 
 def trends_page(desk: Desk) -> None:
@@ -16,7 +18,8 @@ def trends_page(desk: Desk) -> None:
         st.info(words.t("There are no figures yet: they come with the first build after a campaign of this account has"
                         " left."), icon=":material/hourglass_top:")  # fmt: skip
         return
-    trend_parts.same_age(desk, history)
+    # Whoever chooses other campaigns waits for these alone.
+    live(partial(trend_parts.same_age, history=history), desk, every=None)
     trend_parts.over_time(desk, history)
     trend_parts.cohorts(desk)
     trend_parts.best_hour(desk)

@@ -80,6 +80,7 @@ grouped as (
             max(variant_id)
         ) as variant_id,
         max(variant_id) filter (where event_type = 'planned') as planned_variant_id,
+        max(segment_id) filter (where event_type = 'planned') as segment_id,
         coalesce(max(provider), 'other') as provider,
         coalesce(max(attempt), 0) as attempt_count,
         min(occurred_at) filter (where {{ is_attempt }}) as first_attempted_at,
@@ -143,6 +144,7 @@ select
     {% endfor %}
     variant_id,
     planned_variant_id,
+    segment_id,
     provider,
     hand_over_state is not null or {{ has(planned + attempted) }} as is_recipient,
     hand_over_state,

@@ -16,5 +16,7 @@
     events.bounce_class,
     events.reason,
     events.via,
-    events.is_open_measured
+    events.is_open_measured,
+    events.segment_id,
+    events.device
 {%- endmacro %}

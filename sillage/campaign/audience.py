@@ -147,6 +147,26 @@ class Audience:
         params = [marketing, marketing, to_micros(now), *wanted.params, *unwanted.params]
         return self._con.execute(query, params).pl()
 
+    def reach(self, *, now: datetime) -> dict[str | None, int]:
+        """How many contacts marketing may reach now (None), and how many not, by why; counted where they lie."""
+        left_out = left_out_sql(
+            has_address="email is not null", suppressed="suppressed", marketing="marketing",
+            basis_allowed="list_contains(allowed, marketing_basis)", lapses_at="lapses_at",
+        )  # fmt: skip
+        query = f"""
+            select {left_out} as left_out, count(*) as size
+            from (
+                select c.email, b.allowed, p.marketing, p.marketing_basis, p.lapses_at, {SUPPRESSED} as suppressed
+                from contacts c
+                cross join bases b
+                left join consents p on p.contact_id = c.id
+                {SUPPRESSED_JOINS}
+            )
+            group by 1
+        """
+        found = self._con.execute(query, [True, True, to_micros(now)]).fetchall()
+        return {why: int(size) for why, size in found}
+
     def places(self, people: pl.DataFrame) -> pl.DataFrame:
         """Where people (column contact_id) are: contact_id (i64), timezone (str or null), country (str or null)."""
         self._con.register("asked", people.select("contact_id").to_arrow())

@@ -185,20 +185,10 @@ class Behaviour:
         if not self._has_lake:
             nothing = "null::bigint as contact_id, null::varchar as device, null::timestamptz as occurred_at"
             return f"select {nothing} where false"
-        # RE2 looks neither ahead nor back: an Android without "mobi" is told from a phone by two tests.
-        agent = "lower(p.agent)"
-        device = (
-            f"case when regexp_matches({agent}, 'ipad|tablet|kindle|silk/')"
-            f" or (contains({agent}, 'android') and not contains({agent}, 'mobi')) then 'tablet'"
-            f" when regexp_matches({agent}, 'mobi|iphone|ipod|blackberry|windows phone') then 'mobile'"
-            f" when regexp_matches({agent}, 'windows|macintosh|x11|linux|cros') then 'desktop' end"
-        )
         return f"""
-            select e.contact_id, {device} as device, e.occurred_at
-            from lake.main.event_personal p join lake.main.events e on e.event_id = p.event_id
-                and e.account_id = p.account_id
-            where p.account_id = {self._account} and p.agent is not null and e.contact_id is not null
-                and not e.is_test and not coalesce(e.is_machine, false) and e.type in ('opened', 'clicked')
+            select contact_id, device, occurred_at from lake.main.events
+            where account_id = {self._account} and device is not null and contact_id is not null
+                and not is_test and not coalesce(is_machine, false) and type in ('opened', 'clicked')
         """
 
 

@@ -106,6 +106,7 @@ def _plan(store: Store, settings: Settings, account_id: AccountId, campaign_id: 
         places = audience.places(people) if campaign.is_local_time else None
         seen = {name: people["contact_id"].filter(people["contact_id"].is_in(audience.in_segment(tree).implode()))
                 for name, tree in asked.items()}  # fmt: skip
+        people = _with_segments(people, campaign, audience, trees)
     offsets = {int(v.id): v.offset_s * 1_000_000 for v in variants if v.offset_s}
     people = people.with_columns(due_times(campaign, account.timezone, people, places, now))
     if offsets:
@@ -149,6 +150,20 @@ def _with_variants(
         np.searchsorted(cuts, np.arange(people.height), side="right").clip(max=len(variants) - 1)
     ]
     return people.with_columns(variant_id=pl.Series(assigned))
+
+
+def _with_segments(
+    people: pl.DataFrame, campaign: Campaign, audience: Audience, trees: dict[int, object]
+) -> pl.DataFrame:
+    """For each person the first of the campaign's segments that they are in: what reports are split by, for good."""
+    first, *others = campaign.include
+    if not others:
+        return people.with_columns(segment_id=pl.lit(int(first), dtype=pl.Int64))
+    found = pl.lit(None, dtype=pl.Int64)
+    for segment_id in reversed(campaign.include):
+        ids = audience.in_segment(trees[segment_id])
+        found = pl.when(pl.col("contact_id").is_in(ids.implode())).then(int(segment_id)).otherwise(found)
+    return people.with_columns(segment_id=found)
 
 
 def _refuse_empty_fields(
@@ -221,10 +236,11 @@ def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, n
     ).first()
     if planning is None:
         raise Refused(f"campaign {campaign.name!r} was planned or cancelled by somebody else meanwhile")
-    rows = list(chunk.select("contact_id", "variant_id", "provider", "state", "reason", "due").iter_rows())
+    wanted = chunk.select("contact_id", "segment_id", "variant_id", "provider", "state", "reason", "due")
+    rows = list(wanted.iter_rows())
     conn.exec_driver_sql(
         _sql(conn, _INSERT),
-        [(campaign.id, contact, campaign.account_id, *rest) for contact, *rest in rows],
+        [(campaign.id, contact, campaign.account_id, *rest) for contact, _, *rest in rows],
     )
     for state, kind in ((None, EventType.PLANNED), ("skipped", EventType.SKIPPED)):
         outbox.record(
@@ -242,8 +258,9 @@ def _write_chunk(conn: sa.Connection, campaign: Campaign, chunk: pl.DataFrame, n
                     occurred_at=now,
                     recorded_at=now,
                     reason=reason if state else None,
+                    segment_id=None if state else segment,
                 )
-                for contact, variant, provider, held_in, reason, _ in rows
+                for contact, segment, variant, provider, held_in, reason, _ in rows
                 if state is None or held_in == state
             ),
         )

@@ -33,7 +33,7 @@ def zone_of(timezone: str | None, country: str | None) -> ZoneInfo | None:
     """A contact's zone: of its own field, else of its country (code, or name in French or English); else None."""
     if timezone and (zone := zone_named(timezone.strip())):
         return zone
-    code = _codes().get(_plain(country)) if country else None
+    code = country_codes().get(_plain(country)) if country else None
     if code is None:
         return None
     several: dict[str, str] = _main_zones()
@@ -49,9 +49,9 @@ def _main_zones() -> dict[str, str]:
 
 
 @cache
-def _codes() -> dict[str, str]:
-    """What people write for a country → its ISO 3166-1 code."""
-    found = {code.casefold(): code for code in pytz.country_timezones}
+def country_codes() -> dict[str, str]:
+    """What people write for a country, in small letters without accents or hyphens → its ISO 3166-1 code."""
+    found: dict[str, str] = {code.casefold(): code for code in pytz.country_timezones}
     for language in ("en", "fr"):
         territories = Locale(language).territories
         found |= {_plain(name): code for code, name in territories.items() if code in pytz.country_timezones}

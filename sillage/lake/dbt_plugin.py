@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from sillage.domain.local_time import country_codes
 from sillage.domain.provider import providers
 from sillage.lake import catalog
 from sillage.lake.build import AS_OF_AT, AS_OF_SEQ, PREVIOUS_SEQ
@@ -25,7 +26,7 @@ OPS_COLUMNS = {
     "campaigns": "id, account_id, name, kind, channel, state, audience, send_at, created_at, planned_at, started_at, "
     "closed_at",
     "variants": "id, account_id, campaign_id, position, name, subject",
-    "contacts": "id, account_id, source, import_id, created_at",
+    "contacts": "id, account_id, source, import_id, country, created_at",
     "links": "account_id, campaign_id, variant_id, number, url, label",
 }
 
@@ -37,18 +38,23 @@ class Plugin(BasePlugin):
         """Read the settings from the environment, as every process does."""
         self._settings = Settings.load()
         self._as_of: tuple[int, datetime] | None = None
+        self._held: duckdb.DuckDBPyConnection | None = None
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Load, attach, and bring in what is reference data rather than a store."""
         catalog.prepare(conn, self._settings)
         catalog.attach_lake(conn, self._settings, read_only=True)
         catalog.attach_marts(conn, self._settings, read_only=False)
+        self._held = _hold(conn)
         self._as_of = _as_of(conn, self._settings)
         _copy_ops(conn, self._settings)
         conn.execute("create schema if not exists memory.reference")
         conn.register("provider_rows", _providers())
         conn.execute("create or replace table memory.reference.providers as select * from provider_rows")
         conn.unregister("provider_rows")
+        conn.register("country_rows", _countries())
+        conn.execute("create or replace table memory.reference.countries as select * from country_rows")
+        conn.unregister("country_rows")
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Tell each cursor how far to read: the staging view over the lake stops there."""
@@ -58,6 +64,20 @@ class Plugin(BasePlugin):
             cursor.execute(f"set variable as_of_seq = {seq}::bigint")
             cursor.execute(f"set variable previous_seq = {int(os.environ.get(PREVIOUS_SEQ) or -1)}::bigint")
             cursor.execute(f"set variable as_of_at = '{at.isoformat()}'::timestamptz")
+
+
+def _hold(conn: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Keep both catalogs open until the build ends, by a question that is never finished.
+
+    Each question opens and closes the catalog's file. Whoever closes it as the last one of all processes tidies its
+    journal up, for which SQLite takes the file for itself, and a build that opens it in that moment fails, as one did
+    beside a tool that asked the marts all the time. While this is open, nobody is the last.
+    """
+    held = conn.cursor()
+    held.execute("begin")
+    for name in ("lake", "marts"):
+        held.execute(f"select count(*) from __ducklake_metadata_{name}.ducklake_snapshot").fetchall()
+    return held
 
 
 def _as_of(conn: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[int, datetime]:
@@ -82,6 +102,14 @@ def _copy_ops(conn: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             f"select {columns} from ops.{catalog.ops_schema(settings)}.{table}"
         )
     conn.execute("detach ops")
+
+
+def _countries() -> pa.Table:
+    """What people write for a country, in small letters without accents, and the code that it means."""
+    known = country_codes()
+    return pa.table(
+        {"written": pa.array(list(known), pa.string()), "code": pa.array(list(known.values()), pa.string())}
+    )
 
 
 def _providers() -> pa.Table:

@@ -24,7 +24,7 @@ _WEB = "web"
 
 MEANING: dict[EventType, Meaning] = {
     EventType.PLANNED: Meaning(
-        "planning", ("variant_id", "contact_id", "provider"), "audience: one more recipient, who waits"
+        "planning", ("variant_id", "contact_id", "provider", "segment_id"), "audience: one more recipient, who waits"
     ),
     EventType.ACCEPTED: Meaning(
         _WORKER,
@@ -129,7 +129,8 @@ def as_markdown() -> str:
         "(`stream`, `stream_seq`). `ip`, `agent` and `diagnostic` lie apart, in `event_personal`.",
         "",
         "Opens and clicks keep their contact only if the person agrees to it at that moment; else the collector takes",
-        "the contact and all that is personal out.",
+        "the contact and all that is personal out. Of the user agent the lake keeps `device` with the event (mobile,",
+        "tablet, desktop, or nothing where it does not say), and the agent itself with what is personal.",
         "",
         "| type | who writes it | fields | effect on the metrics |",
         "|---|---|---|---|",

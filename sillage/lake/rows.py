@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sillage.domain.device import device_of
 from sillage.lake.event import Event
 from sillage.lake.schema import EVENTS, PERSONAL
 
@@ -43,6 +44,7 @@ def events_table(entries: Sequence[Entry], first_seq: int) -> pa.Table:
         "event_id": [e.event.id.hex for e in entries],
         "stream": [e.stream for e in entries],
         "stream_seq": [e.stream_seq for e in entries],
+        "device": [device_of(e.event.agent) for e in entries],
     }
     for name, kind in EVENTS.items():
         if name not in columns:

@@ -2,7 +2,7 @@
 
 `lake_seq` numbers the events of all streams in the order in which they came in; `stream` and `stream_seq` say
 where an event came from, so that a collector that died between lake and outbox finds what the lake already holds.
-What is personal lies apart, so that an erasure rewrites little.
+What is personal lies apart, so that an erasure rewrites little; of the user agent, `device` alone stays with the event.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ EVENTS: dict[str, str] = {
     "count": "bigint",
     "page": "varchar",
     "segment_id": "bigint",
+    "device": "varchar",
 }
 PERSONAL: dict[str, str] = {
     "event_id": "uuid",
@@ -77,6 +78,13 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
             )
             con.execute("alter table lake.main.event_personal set sorted by (account_id, event_id)")
             con.execute(f"create table lake.main.refused ({_columns(REFUSED)})")
+        else:
+            # A lake from before a column was thought of has it from now on, empty for what came until then.
+            held = con.execute(
+                "select column_name from duckdb_columns() where database_name = 'lake' and table_name = 'events'"
+            ).fetchall()
+            for name in EVENTS.keys() - {str(column) for (column,) in held}:
+                con.execute(f'alter table lake.main.events add column "{name}" {EVENTS[name]}')
         con.execute("commit")
     except duckdb.Error:
         con.execute("rollback")

@@ -14,7 +14,7 @@ from sillage.store import accounts, campaigns
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
-from sillage.store.targets import target_of
+from sillage.store.targets import beyond_shown, shown_links
 
 Row = dict[str, Any]
 
@@ -50,15 +50,12 @@ def gather(
         account = accounts.by_id(conn, account_id)
         campaign = campaigns.get(conn, account_id, campaign_id)
         variants = campaigns.variants_of(conn, account_id, campaign_id)
-        targets = {v.id: target_of(conn, v.id) for v in variants}
     parts = parts_of(reader, account_id, campaign_id, campaign.audience or 0)
     whole = parts.pop("whole")
-    urls = {
-        (int(variant), number): url
-        for variant, target in targets.items()
-        if target is not None
-        for number, url in target.links.items()
-    }
+    clicked = [(row["variant_id"] or 0, row["link_number"] or 0) for row in parts["links"]]
+    with store.read() as conn:
+        leading = shown_links(conn, account_id, campaign_id, beyond_shown(clicked))
+    urls = {(variant, number): url for variant, links in leading.items() for number, url in links.items()}
     return Gathered(
         now, account, campaign, whole[0] if whole else None, names={int(v.id): v.name for v in variants}, urls=urls,
         **parts,

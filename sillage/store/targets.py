@@ -5,12 +5,17 @@ Read for all accounts at once, since one tracker serves them all; a signed token
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 import sqlalchemy as sa
 
 from sillage.domain.campaign import CampaignState
+from sillage.domain.ids import AccountId, CampaignId
 from sillage.store.tables import accounts, campaigns, links, variants
 
+MOST_SHOWN = 500
+"""Links of a variant that people are shown without asking for them: a mail may have a million."""
 SETTLED = (CampaignState.CLOSED, CampaignState.CANCELLED)
 
 
@@ -40,6 +45,28 @@ def unsettled_targets(conn: sa.Connection) -> list[Target]:
 def target_of(conn: sa.Connection, variant_id: int) -> Target | None:
     """One variant, or None where there is no such."""
     return next(iter(_targets(conn, variants.c.id == variant_id)), None)
+
+
+def shown_links(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, wanted: Collection[tuple[int, int]] = ()
+) -> dict[int, dict[int, str]]:
+    """Where links lead, by variant and number: the first MOST_SHOWN of each variant, and those `wanted` beside them."""
+    mine = sa.select(variants.c.id).where(variants.c.account_id == account_id, variants.c.campaign_id == campaign_id)
+    shown = links.c.number <= MOST_SHOWN
+    if wanted:
+        shown |= sa.tuple_(links.c.variant_id, links.c.number).in_(list(wanted))
+    found: dict[int, dict[int, str]] = {}
+    asked = sa.select(links.c.variant_id, links.c.number, links.c.url).where(
+        links.c.account_id == account_id, links.c.variant_id.in_(mine), shown
+    )
+    for row in conn.execute(asked.order_by(links.c.variant_id, links.c.number)):
+        found.setdefault(row.variant_id, {})[row.number] = row.url
+    return found
+
+
+def beyond_shown(clicked: Collection[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Of links by variant and number, those that `shown_links` has to be asked for."""
+    return tuple((variant, number) for variant, number in clicked if number > MOST_SHOWN)
 
 
 def _targets(conn: sa.Connection, where: sa.ColumnElement[bool]) -> list[Target]:

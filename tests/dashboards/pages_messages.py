@@ -10,6 +10,7 @@ from dashboards import (
     ab_result,
     advice,
     behaviour_form,
+    breakdown_parts,
     consent_panel,
     deliverability_parts,
     demands,
@@ -23,10 +24,12 @@ from dashboards import (
     import_form,
     import_undo,
     list_parts,
+    report_out,
     segment_form,
     take_in_parts,
     template_parts,
     terms,
+    trend_parts,
 )
 from sillage.alarm import words as alarm_words
 from sillage.campaign import sentence
@@ -47,7 +50,8 @@ TABLES = (
     deliverability_parts.PARTS, deliverability_parts.SAID, alarm_words.METRICS,
     alarm_words.LEVELS, alarm_words.FOLLOWS, list_parts.LISTS, list_parts.NOTES, list_parts.FIELDS,
     editor_words.LABELS, editor_words.FAULTS, editor_words.MAIL, draft_checks.STATES, accessibility.ADVICE,
-    take_in_parts.WAYS,
+    take_in_parts.WAYS, breakdown_parts.DEVICES, report_out.EVERY, trend_parts.KINDS,
+    {day: day for day in report_out.WEEKDAYS},
 )  # fmt: skip
 
 

@@ -44,6 +44,15 @@ MJML = (
     '<mj-button href="https://shop.maison.example/wool">Wool</mj-button></mj-column></mj-section></mj-body></mjml>'
 )
 PROVIDERS = ("gmail", "outlook", "orange", "yahoo")
+COUNTRIES = ("France", "belgique", "FR", None, "Suisse")
+AGENTS = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/132.0",
+    "Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X)",
+    "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+)
+GONE_SEGMENT = 999_999
+"""A segment that was deleted after campaigns had gone to it: every third recipient was planned from it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Home:
                 conn.execute(contacts.insert(), [
                     {"id": contact, "account_id": account.id, "email": f"c{number}@{slug}-people.example",
                      "first_name": "Ana" if number % 2 else "", "provider": PROVIDERS[number % 4],
-                     "created_at": now, "updated_at": now}
+                     "country": COUNTRIES[number % 5], "created_at": now, "updated_at": now}
                     for number, contact in ids.items()
                 ])  # fmt: skip
                 conn.execute(consents.insert(), [
@@ -138,7 +147,8 @@ class Home:
                     closed_at=left + timedelta(hours=2) if closed else None,
                 )
             )  # fmt: skip
-            outbox.record(conn, self._events(account.id, campaign, variant.id, told, left))
+            readers = int(segments.by_name(conn, account.id, "Readers").id)
+            outbox.record(conn, self._events(account.id, campaign, variant.id, told, left, readers))
             accepted = told.people - told.bounced - told.waiting
             counts = {"accepted": accepted, "bounced": told.bounced, "due": told.waiting}
             if closed:
@@ -171,7 +181,9 @@ class Home:
         )
 
     @staticmethod
-    def _events(account: AccountId, campaign: CampaignId, variant: int, told: Told, left: datetime) -> Iterable[Event]:
+    def _events(
+        account: AccountId, campaign: CampaignId, variant: int, told: Told, left: datetime, segment: int
+    ) -> Iterable[Event]:
         def event(kind: EventType, number: int, minutes: float, **more: object) -> Event:
             at = left + timedelta(minutes=minutes)
             return Event(
@@ -182,7 +194,8 @@ class Home:
 
         for number in range(1, told.people + 1):
             provider = PROVIDERS[number % 4]
-            yield event(EventType.PLANNED, number, -5, provider=provider)
+            yield event(EventType.PLANNED, number, -5, provider=provider,
+                        segment_id=segment if number % 3 else GONE_SEGMENT)  # fmt: skip
             if number > told.people - told.waiting:
                 continue
             if number <= told.bounced:
@@ -197,9 +210,10 @@ class Home:
             )  # fmt: skip
             place = number - told.bounced
             if place <= told.opened:
-                yield event(EventType.OPENED, number, 2 + place / 8, is_machine=False)
+                yield event(EventType.OPENED, number, 2 + place / 8, is_machine=False, agent=AGENTS[place % 4])
             if place <= told.clicked:
-                yield event(EventType.CLICKED, number, 3 + place / 5, is_machine=False, link=1 + place % 2)
+                yield event(EventType.CLICKED, number, 3 + place / 5, is_machine=False, link=1 + place % 2,
+                            agent=AGENTS[place % 2])  # fmt: skip
             if place <= told.unsubscribed:
                 yield event(EventType.UNSUBSCRIBED, number, 6, via="one_click")
             if told.people - told.waiting - number < told.machines:

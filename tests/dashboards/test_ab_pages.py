@@ -28,12 +28,15 @@ from sillage.store.tables import deliveries
 BODY = '<p>Hello <a href="https://shop.example/">shop</a></p>'
 
 
-def trial(home: Home, *, clicks: tuple[int, int] = (20, 90), hours: float = 6.2, **test: object) -> CampaignId:
+def trial(
+    home: Home, *, clicks: tuple[int, int] = (20, 90), hours: float = 6.2, slug: str = "trial", **test: object
+) -> CampaignId:
     """An account of 1,000 people with a test of 2 x 300 that left some hours ago."""
-    account = home.account("trial", "Trial", people=1_000)
+    account = home.account(slug, slug.title(), people=1_000)
     now = home.settings.clock.now()
     raw = {
-        "name": "Two subjects", "sender": {"name": "Trial", "email": "news@trial.example"}, "include": ["Readers"],
+        "name": "Two subjects", "sender": {"name": slug.title(), "email": f"news@{slug}.example"},
+        "include": ["Readers"],
         "variants": [{"name": n, "subject": f"Subject {n}", "html": BODY} for n in "AB"],
         "test": {"size": 300, "decide": "by_hand", **test},
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dashboards import charts
 from dashboards.words import Words
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FR, EN = Words("fr", "UTC"), Words("en", "UTC")
 BAR = [{"label": "sent", "count": 12, "text": "12", "place": "wake"}]
 
@@ -27,10 +29,21 @@ def _every_chart(words: Words) -> list[Any]:
             [{"at": 0.02, "label": "warning", "place": "amber"}],
             words,
         ),
+        charts.steps(BAR, words, title="openers"),
+        charts.week([{"day": "Monday", "hour": 9, "count": 3, "text": "3"}], words),
+        charts.decay(
+            [{"label": "May", "elapsed": 0, "rate": 0.1, "text": "10 %", "place": "sea", "is_last": True}],
+            words,
+            title="x",
+        ),
+        charts.against_usual(
+            [{"label": "May", "moment": NOON, "rate": 0.1, "low": 0.05, "high": None, "text": "10 %"}], words, title="x"
+        ),
+        charts.sizes_over_time([{"label": "All", "moment": NOON, "size": 3}], words),
     ]
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(11))
 def test_a_chart_is_valid_and_can_be_saved_but_not_sent_away(number: int) -> None:
     """Each chart has a menu that saves it, and none that opens it in somebody's editor."""
     spec = _every_chart(EN)[number].to_dict()

@@ -25,6 +25,7 @@ HAND_MADE, CHANCE, OTHER_CHANCE, ALARMING = 1, 2, 3, 4
 SOFT = (5, 6, 7)
 BUYERS, ELSEWHERE = 8, 9
 PROVIDERS = ("gmail", "outlook", "yahoo", "other")
+PHONE, COMPUTER = "Mozilla/5.0 (iPhone) Mobile", "Mozilla/5.0 (Windows NT 10.0)"
 
 
 @dataclass
@@ -130,17 +131,17 @@ def _by_hand() -> list[Event]:
     told: list[Event] = []
     for person in range(1, 13):
         provider = "yahoo" if person <= 6 else "gmail"
-        told.append(fact(c, person, e.PLANNED, provider=provider))
+        told.append(fact(c, person, e.PLANNED, provider=provider, segment_id=1 if person <= 4 else 2))
         if person <= 7:
             taken = fact(c, person, e.ACCEPTED, minutes=1, attempt=1, opens_measured=person <= 5, provider=provider)
             told.append(taken)
     told += [
         # 1 opens twice and clicks, replayed; 2 clicks without an open; 3's machine opens; 4 complains and leaves.
-        fact(c, 1, e.OPENED, minutes=2),
-        fact(c, 1, e.OPENED, minutes=2),
-        fact(c, 1, e.OPENED, minutes=3),
-        fact(c, 1, e.CLICKED, minutes=3, link=1),
-        fact(c, 2, e.CLICKED, minutes=4, link=1),
+        fact(c, 1, e.OPENED, minutes=2, agent=PHONE),
+        fact(c, 1, e.OPENED, minutes=2, agent=PHONE),
+        fact(c, 1, e.OPENED, minutes=3, agent=PHONE),
+        fact(c, 1, e.CLICKED, minutes=3, link=1, agent=COMPUTER),
+        fact(c, 2, e.CLICKED, minutes=4, link=1, agent=COMPUTER),
         fact(c, 3, e.OPENED, minutes=2, is_machine=True, rule="preload", rule_version=1),
         fact(c, 4, e.COMPLAINED, minutes=5, via="feedback_loop"),
         fact(c, 4, e.UNSUBSCRIBED, minutes=5, via="one_click"),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +48,8 @@ class Built:
     known: list[int]
     """Up to which event the marts said they were, asked as what may be remembered, at the same moments."""
     reader: Reader
+    outsider: dict[str, Any] = field(default_factory=dict)
+    """What another tool saw that had attached the marts before the second build and asked all through it."""
     conversions: dict[str, Rows] = field(default_factory=dict)
     """Conversions: as the first build had them, and as the live view showed them between the builds."""
 
@@ -82,11 +89,37 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         for kind in LIVE
     }
     built.sources = [source_of(reader, 1, [CHANCE], size) for size in (LARGE - 1, LARGE)]
-    built.second = build_marts(world.settings)
+    built.outsider, built.second = _beside(world, lambda: build_marts(world.settings))
     built.note()
     yield built
     reader.close()
     world.store.close()
+
+
+def _beside(world: World, build: Callable[[], BuildResult]) -> tuple[dict[str, Any], BuildResult]:
+    """A build, and what a tool saw of it that reads beside it in a process of its own."""
+    script = str(Path(__file__).with_name("outsider.py"))
+    with subprocess.Popen(
+        [sys.executable, script, str(world.settings.marts_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as tool:
+        try:
+            built = build()
+            time.sleep(0.5)
+        finally:
+            said, _ = tool.communicate("")
+    assert tool.returncode == 0
+    found: dict[str, Any] = json.loads(said)
+    return found, built
+
+
+def test_another_tool_reads_the_marts_while_a_build_writes_them(built: Built) -> None:
+    """Attached as the document says, it gets whole tables all through the build, and the new ones after it; an error
+    is gone once it attaches again.
+    """
+    seen = built.outsider
+    assert seen["asked"] > 20
+    assert seen["halves"] == seen["twice"] == 0
+    assert seen["positions"] == [built.first.as_of_seq, built.second.as_of_seq]
 
 
 def test_build_is_green_and_says_how_far_it_read(built: Built) -> None:
@@ -193,6 +226,59 @@ def test_the_curve_adds_up_to_the_counts(built: Built) -> None:
         assert curve == built.rows(asked.format(names, "live_campaign"), campaign)
 
 
+def test_segments_and_countries_add_up_to_the_campaign(built: Built) -> None:
+    """Each recipient is in one segment and one country, so that every count of the parts is the campaign's in sum."""
+    counts = "audience_count, sent_count, delivered_count, human_open_count, human_click_count, bounced_count"
+    sums = ", ".join(f"sum({name})::bigint" for name in counts.split(", "))
+    whole = built.rows(f"select campaign_id, {counts} from marts.main.fct_campaign_performance")
+    for table in ("fct_segment_performance", "fct_country_performance"):
+        assert built.rows(f"select campaign_id, {sums} from marts.main.{table} group by 1") == whole
+    asked = "select segment_id, audience_count, delivered_count from marts.main.fct_segment_performance"
+    assert built.rows(f"{asked} where campaign_id = ?", HAND_MADE) == [(1, 4, 4), (2, 8, 3)]
+
+
+def test_devices_say_on_what_people_acted_and_on_what_nobody_knows(built: Built) -> None:
+    """Three opens on a phone are one person; a click elsewhere counts there too; without an agent it is not known."""
+    columns = "device, human_open_count, human_click_count, human_reaction_count, all_reaction_count, device_rate"
+    found = built.rows(f"select {columns} from marts.main.fct_device_engagement where campaign_id = ?", HAND_MADE)
+    assert found == [("", 1, 1, 2, 4, 0.5), ("desktop", 0, 2, 2, 4, 0.5), ("mobile", 1, 0, 1, 4, 0.25)]
+
+
+def test_a_cohort_is_who_was_reached_in_each_month_counted_from_recipients_rows(built: Built) -> None:
+    """The months that a contact's history keeps as bits are those that its messages were delivered in."""
+    found = built.rows("select cohort_date, month_number, reached_count, clicker_count from marts.main.fct_cohort_engagement")
+    counted = built.rows(
+        """
+        with sent as (
+            select contact_id, was_clicked, is_delivered, date_trunc('month', timezone('Europe/Paris', first_attempted_at))
+                as month, min(date_trunc('month', timezone('Europe/Paris', first_attempted_at)))
+                over (partition by contact_id) as cohort
+            from marts.main.fct_recipient_activity where is_sent
+        )
+        select cohort::date, datediff('month', cohort, month), count(distinct contact_id),
+            count(distinct contact_id) filter (where was_clicked)
+        from sent where is_delivered group by 1, 2
+        """
+    )
+    assert found == counted
+    assert found[0][2] > found[0][3] > 0
+
+
+def test_every_opener_has_one_time_to_open(built: Built) -> None:
+    """The steps hold each opener once, so the last share is one, and the median lies where half have opened."""
+    found = built.rows(
+        """
+        select steps.campaign_id, sum(opener_count)::bigint, any_value(whole.human_open_count), max(within_rate),
+            bool_and(median_seconds >= from_seconds or within_rate >= 0.5)
+        from marts.main.fct_time_to_open steps join marts.main.fct_campaign_performance whole using (campaign_id)
+        group by 1
+        """
+    )
+    assert {row[0] for row in found} >= {HAND_MADE, CHANCE, OTHER_CHANCE}
+    for _, steps, openers, last, is_in_order in found:
+        assert (steps, last, is_in_order) == (openers, 1.0, True)
+
+
 def test_alerts_name_what_is_over_and_nothing_below_its_minimum(built: Built) -> None:
     """The alarming campaign, the provider that puts off and the contact that bounces softly; no small campaign."""
     found = built.rows("select campaign_id, metric, window_name, level, when_critical from marts.main.alerts")
@@ -242,6 +328,7 @@ def test_incremental_rows_are_those_of_a_full_refresh(built: Built) -> None:
         "fct_recipient_counts": "* exclude (counted_seq)",
         "fct_campaign_curve": "* exclude (counted_seq)",
         "fct_acquisition_deliverability": "* exclude (counted_seq)",
+        "fct_contact_history": "*",
     }
     asked = {name: f"select {columns} from marts.main.{name}" for name, columns in tables.items()}
     incremental = {name: built.rows(sql) for name, sql in asked.items()}

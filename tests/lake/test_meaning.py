@@ -22,6 +22,6 @@ def test_the_document_is_current() -> None:
 def test_every_field_of_an_event_has_one_place_in_the_lake() -> None:
     """A field is in events or in event_personal; only what joins them is in both."""
     fields = {"event_id" if f == "id" else f for f in Event.__struct_fields__}
-    own = {"lake_seq", "stream", "stream_seq"}
+    own = {"lake_seq", "stream", "stream_seq", "device"}
     assert fields == (set(EVENTS) | set(PERSONAL)) - own
     assert set(EVENTS) & set(PERSONAL) == {"event_id", "account_id", "occurred_at"}

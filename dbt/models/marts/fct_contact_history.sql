@@ -24,18 +24,53 @@ with recipients as (
 
 history as (
     {{ contact_history('recipients') }}
+),
+
+-- On the account's calendar: the month of the first message is bit 0, and the next month is bit 1.
+sends as (
+    select
+        recipients.account_id,
+        recipients.contact_id,
+        recipients.was_clicked,
+        date_trunc('month', timezone(accounts.time_zone, history.first_sent_at))::date as cohort_date,
+        datediff(
+            'month',
+            timezone(accounts.time_zone, history.first_sent_at)::date,
+            timezone(accounts.time_zone, recipients.first_attempted_at)::date
+        ) as month_number
+    from recipients
+    inner join history
+        on recipients.account_id = history.account_id and recipients.contact_id = history.contact_id
+    inner join {{ ref('dim_account') }} as accounts on recipients.account_id = accounts.account_id
+    where recipients.is_delivered and recipients.first_attempted_at is not null
+),
+
+months as (
+    select
+        account_id,
+        contact_id,
+        min(cohort_date) as cohort_date,
+        bit_or(1::bigint << month_number) as reached_month_bits,
+        bit_or(1::bigint << month_number) filter (where was_clicked) as clicked_month_bits
+    from sends
+    where month_number between 0 and {{ cohort_months() - 1 }}
+    group by 1, 2
 )
 
 select
-    account_id,
-    contact_id,
-    sent_count,
-    first_sent_at,
-    last_sent_at,
-    measurable_bits,
-    opened_bits,
-    clicked_bits,
-    last_bounce_class,
-    last_bounced_at,
-    last_lake_seq
+    history.account_id,
+    history.contact_id,
+    history.sent_count,
+    history.first_sent_at,
+    history.last_sent_at,
+    history.measurable_bits,
+    history.opened_bits,
+    history.clicked_bits,
+    months.cohort_date,
+    coalesce(months.reached_month_bits, 0)::bigint as reached_month_bits,
+    coalesce(months.clicked_month_bits, 0)::bigint as clicked_month_bits,
+    history.last_bounce_class,
+    history.last_bounced_at,
+    history.last_lake_seq
 from history
+left join months on history.account_id = months.account_id and history.contact_id = months.contact_id

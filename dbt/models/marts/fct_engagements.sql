@@ -32,6 +32,7 @@ acts as (
         any_value(events.link_number) as link_number,
         min(events.occurred_at) as occurred_at,
         any_value(events.is_machine) as is_machine,
+        any_value(events.device) as device,
         max(events.lake_seq) as last_lake_seq
     from {{ ref('int_events__judged') }} as events
     {% if is_incremental() %}
@@ -58,6 +59,7 @@ select
     acts.link_number,
     acts.occurred_at,
     acts.is_machine,
+    acts.device,
     recipients.is_measurable,
     acts.last_lake_seq
 from acts

@@ -49,6 +49,7 @@ select
     contact_id,
     variant_id,
     planned_variant_id,
+    segment_id,
     provider,
     is_recipient,
     hand_over_state,

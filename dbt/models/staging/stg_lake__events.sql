@@ -29,6 +29,8 @@ select
     rule,
     rule_version,
     subject_id as subject_event_id,
-    value as amount
+    value as amount,
+    segment_id,
+    device
 from events
 where lake_seq <= coalesce({{ as_of_seq() }}, 9223372036854775807)
