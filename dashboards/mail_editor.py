@@ -21,9 +21,8 @@ from sillage.campaign.sentence import FIELDS
 from sillage.domain.contact import TEXT_FIELDS
 from sillage.i18n import catalogue, language_of
 from sillage.settings import Settings
-from sillage.store import brands, fields, images, segments
+from sillage.store import brands, fields, image_files, images, segments
 from sillage.store.brands import Brand
-from sillage.store.image_files import EXTENSIONS, file_of
 from sillage.store.images import LibraryImage
 
 HEIGHT = 780
@@ -93,10 +92,10 @@ def thumbnail(desk: Desk, image: LibraryImage) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=2000)
 def _small(home: str, key: str, kind: str, _settings: Settings) -> str:  # noqa: ARG001  # the home tells installations apart
-    path = file_of(_settings, key, EXTENSIONS[kind])
-    if path is None or not path.exists():
+    content = image_files.read(_settings, key, image_files.EXTENSIONS[kind])
+    if content is None:
         return "data:,"
-    with Image.open(path) as found:
+    with Image.open(io.BytesIO(content)) as found:
         found.thumbnail((_THUMBNAIL, _THUMBNAIL))
         out = io.BytesIO()
         found.convert("RGBA").save(out, "WEBP", quality=60)

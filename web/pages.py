@@ -12,7 +12,6 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -129,10 +128,13 @@ class Pages:
         return body
 
     async def _image(self, request: Request) -> Response:
-        """A picture of somebody's mail, from the disk alone: it is shown whether ops answers or not."""
+        """A picture of somebody's mail, from disk or bucket alone: it is shown whether ops answers or not."""
         key, _, extension = request.path_params["name"].partition(".")
-        path = image_files.file_of(self._settings, key, extension)
-        content = await asyncio.to_thread(_bytes_of, path) if path is not None else None
+        try:
+            content = await asyncio.to_thread(image_files.read, self._settings, key, extension)
+        except TransientError as exc:
+            log.warning("image.not_shown", error=str(exc))
+            return PlainTextResponse("not now", 503, headers=PAGE_HEADERS)
         if content is None:
             return await self._not_found(request, None)
         return Response(content, media_type=image_files.TYPES[extension], headers=IMAGE_HEADERS)
@@ -210,10 +212,3 @@ def _sorry(language: str) -> str:
 def _preferred(request: Request) -> str:
     """The language that a browser asks for first, where no account tells."""
     return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())
-
-
-def _bytes_of(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
