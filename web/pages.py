@@ -28,9 +28,11 @@ from sillage.store import image_files
 from sillage.store.database import Store
 from sillage.tokens import NOBODY, Recipient, TokenKey
 from web.journal import Journal
-from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, page
+from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, page, preferred_language
+from web.sharing import SharingPages
 from web.signup import SignupPages, read_form
 from web.targets import Targets
+from web.visitor import Visitors
 from web.wishes import Wishes, WishKind
 
 _WEBVIEW = "sillage.campaign.webview"
@@ -53,7 +55,9 @@ class _Words:
 class Pages:
     """The pages of one tracker."""
 
-    def __init__(self, settings: Settings, store: Store, journal: Journal, targets: Targets, wishes: Wishes) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, journal: Journal, targets: Targets, wishes: Wishes, visitors: Visitors
+    ) -> None:
         self._settings = settings
         self._store = store
         self._journal = journal
@@ -67,6 +71,7 @@ class Pages:
                 Route("/w/{token}", self._web_version, methods=["GET", "HEAD"]),
                 Route("/i/{name}", self._image, methods=["GET", "HEAD"]),
                 *SignupPages(settings, store).routes,
+                *SharingPages(settings, store, journal, targets, visitors).routes,
                 Route("/health", self._health, methods=["GET", "HEAD"]),
             ],
             exception_handlers={404: self._not_found, 405: self._not_allowed},
@@ -83,7 +88,7 @@ class Pages:
         target = await self._targets.find(recipient.variant_id) if recipient else None
         if recipient is None or (target and target.campaign_id != recipient.campaign_id):
             return await self._not_found(request, None)
-        language = language_of(target.locale) if target else _preferred(request)
+        language = language_of(target.locale) if target else preferred_language(request)
         words = words_of(language, target.account_name if target else "")
         if request.method != "POST":
             return page(language, words.title, _asking(words))
@@ -150,7 +155,7 @@ class Pages:
         return JSONResponse(state, headers=PAGE_HEADERS)
 
     async def _not_found(self, request: Request, _exc: Any) -> Response:
-        language = _preferred(request)
+        language = preferred_language(request)
         _ = catalogue(language).gettext
         body = f"<p>{escape(_('It may have been cut on its way. Open it again from the message that you got.'))}</p>"
         return page(language, _("This link leads nowhere"), body, status=404)
@@ -207,8 +212,3 @@ def _answer(words: _Words) -> str:
 def _sorry(language: str) -> str:
     _ = catalogue(language).gettext
     return f"<p>{escape(_('We could not note it just now. Please try again in a minute.'))}</p>"
-
-
-def _preferred(request: Request) -> str:
-    """The language that a browser asks for first, where no account tells."""
-    return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())

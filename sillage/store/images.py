@@ -16,7 +16,7 @@ from sillage.errors import BadInput, NotFound
 from sillage.settings import Settings
 from sillage.store import files, image_files
 from sillage.store.image_files import EXTENSIONS, file_of
-from sillage.store.tables import brands, images
+from sillage.store.tables import brands, images, public_versions
 
 MAX_IMAGES = 5_000
 MAX_TEXT = 200
@@ -129,6 +129,11 @@ def remove(conn: sa.Connection, settings: Settings, account_id: AccountId, image
     path = file_of(settings, found.key, EXTENSIONS[found.type])
     conn.execute(
         brands.update().where(brands.c.account_id == account_id, brands.c.logo_id == image_id).values(logo_id=None)
+    )
+    conn.execute(
+        public_versions.update()
+        .where(public_versions.c.account_id == account_id, public_versions.c.image_id == image_id)
+        .values(image_id=None)
     )
     conn.execute(images.delete().where(images.c.account_id == account_id, images.c.id == image_id))
     for entry in files.listed(conn, account_id):
