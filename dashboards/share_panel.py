@@ -21,6 +21,7 @@ ICONS = {
     Network.FACEBOOK: ":material/thumb_up:", Network.LINKEDIN: ":material/work:", Network.X: ":material/tag:",
     Network.WHATSAPP: ":material/chat:", Network.EMAIL: ":material/mail:",
 }  # fmt: skip
+CHANGED = "share_face_changed"
 WIDTH, HEIGHT = 1200, 630
 """What networks show whole (1.91 : 1)."""
 _ZOOM = f"<style>html{{zoom:{WIDTH // 600}}}</style>"
@@ -37,7 +38,8 @@ def action(desk: Desk, campaign_id: CampaignId) -> None:
             _offer(desk, campaign_id, was_public=held is not None)
             return
         _post(desk, held)
-        with st.expander(words.t("How it shows itself"), icon=":material/tune:"):
+        was_changed = bool(st.session_state.get(CHANGED))
+        with st.expander(words.t("How it shows itself"), expanded=was_changed, icon=":material/tune:"):
             _face(desk, held)
         if st.button(
             words.t("Show it to nobody any more"), icon=":material/visibility_off:", key="share_off",
@@ -134,6 +136,8 @@ def _change(
             description=held.description if description is None else description,
             is_listed=held.is_listed if is_listed is None else is_listed,
         )  # fmt: skip
+    # What was changed stays in sight.
+    st.session_state[CHANGED] = True
     st.rerun()
 
 

@@ -111,6 +111,13 @@ def by_keys(conn: sa.Connection, account_id: AccountId, keys: Iterable[str]) -> 
     return {row.key: _image(row) for row in rows}
 
 
+def digests_of(conn: sa.Connection, account_id: AccountId, keys: Iterable[str]) -> set[str]:
+    """The SHA-256 of those of an account's pictures that have one of these keys."""
+    wanted = list(keys)[:500]
+    mine = sa.select(images.c.sha256).where(images.c.account_id == account_id, images.c.key.in_(wanted))
+    return set(conn.execute(mine).scalars())
+
+
 def set_alt(conn: sa.Connection, account_id: AccountId, image_id: int, alt: str) -> None:
     """Say what a picture shows, for those who don't see it."""
     conn.execute(
