@@ -37,13 +37,15 @@ Content = Callable[[Desk, str], dict[str, Any]]
 def versions(desk: Desk, content: Content) -> list[dict[str, Any]]:
     """One to five versions, each as `content` draws it, with its share, or with its own sender and time in a test."""
     words = desk.words
-    count = st.segmented_control(
-        words.t("Versions"), list(range(1, len(NAMES) + 1)), default=1, required=True, key="versions"
+    _begin("versions", 1)
+    count = int(
+        st.segmented_control(words.t("Versions"), list(range(1, len(NAMES) + 1)), required=True, key="versions") or 1
     )
     if count == 1:
         return [content(desk, "A")]
+    _begin("way", TEST)
     way = st.segmented_control(
-        words.t("Who gets which"), [TEST, SHARES], default=TEST, required=True, key="way",
+        words.t("Who gets which"), [TEST, SHARES], required=True, key="way",
         format_func=lambda w: words.t("a test: the winner goes to the rest") if w == TEST else words.t("fixed shares"),
     )  # fmt: skip
     names = NAMES[:count]
@@ -56,6 +58,11 @@ def versions(desk: Desk, content: Content) -> list[dict[str, Any]]:
     return found
 
 
+def _begin(key: str, value: Any) -> None:
+    """What a widget holds until somebody changes it: what a draft put there before stands."""
+    st.session_state.setdefault(key, value)
+
+
 def is_test(count: int) -> bool:
     """Whether the form has a test of so many versions."""
     return count > 1 and st.session_state.get("way") == TEST
@@ -63,13 +70,15 @@ def is_test(count: int) -> bool:
 
 def _shares(words: Words, names: str) -> dict[str, int]:
     if len(names) == 2:  # noqa: PLR2004  # one number says both
-        share = st.slider(words.t("Share of version B, in per cent"), 1, 99, 50, key="share")
+        _begin("share", 50)
+        share = st.slider(words.t("Share of version B, in per cent"), 1, 99, key="share")
         return {"A": 100 - share, "B": share}
     found, even = {}, 100 // len(names)
     columns = st.columns(len(names) - 1)
     for column, name in zip(columns, names[1:], strict=True):
         label = words.t("Share of %(name)s, in per cent", name=name)
-        found[name] = int(column.number_input(label, 1, 96, even, key=f"share_{name}"))
+        _begin(f"share_{name}", even)
+        found[name] = int(column.number_input(label, 1, 96, key=f"share_{name}"))
     rest = 100 - sum(found.values())
     if rest < 1:
         raise BadInput(words.t("The shares add up to more than 99 per cent: nothing is left for version A."),
@@ -87,7 +96,8 @@ def _own(desk: Desk, name: str) -> dict[str, Any]:
         words.t("Sender of this version"), senders, key=f"sender_{name}",
         format_func=lambda s: words.t("as the campaign") if s is None else f"{s.name} <{s.email}>",
     )  # fmt: skip
-    after = right.number_input(words.t("Leaves so many hours later"), 0, MAX_HOURS, 0, key=f"after_{name}")
+    _begin(f"after_{name}", 0)
+    after = right.number_input(words.t("Leaves so many hours later"), 0, MAX_HOURS, key=f"after_{name}")
     if sender is not None:
         own["sender"] = {"name": sender.name, "email": sender.email, "reply_to": sender.reply_to}
     return {**own, "after_hours": after}
@@ -104,26 +114,33 @@ def ab_block(desk: Desk, arms: int, audience: int) -> dict[str, Any]:
     words, known = desk.words, usual_rates(desk)
     with st.container(border=True):
         st.markdown(f"**{words.t('The test')}**")
-        criterion = st.selectbox(words.t("The winner has the"), list(Criterion), index=1, key="criterion",
+        _begin("criterion", list(Criterion)[1])
+        criterion = st.selectbox(words.t("The winner has the"), list(Criterion), key="criterion",
                                  format_func=lambda c: words.t(CRITERIA[c]))  # fmt: skip
         left, right = st.columns(2)
         base = known[criterion]
+        _begin(f"lift_{criterion}", max(_LEAST_LIFT, round(base.rate * RELATIVE_LIFT * _POINT, 2)))
         lift = left.number_input(
-            words.t("Smallest difference to see, in points"), _LEAST_LIFT, 50.0,
-            max(_LEAST_LIFT, round(base.rate * RELATIVE_LIFT * _POINT, 2)), 0.1, key=f"lift_{criterion}",
-        )  # fmt: skip
-        hours = right.number_input(words.t("Ends after, in hours"), 1, MAX_HOURS, DEFAULT_HOURS, key="hours")
+            words.t("Smallest difference to see, in points"), _LEAST_LIFT, 50.0, step=0.1, key=f"lift_{criterion}"
+        )
+        _begin("hours", DEFAULT_HOURS)
+        hours = right.number_input(words.t("Ends after, in hours"), 1, MAX_HOURS, key="hours")
+        _begin("decide", Decide.WHEN_SURE)
         decide = st.segmented_control(
-            words.t("The winner is named"), list(Decide), default=Decide.WHEN_SURE, required=True, key="decide",
+            words.t("The winner is named"), list(Decide), required=True, key="decide",
             format_func=lambda d: words.t(DECIDE[d]),
-        )  # fmt: skip
+        ) or Decide.WHEN_SURE  # fmt: skip
+        _begin("otherwise", Otherwise.FIRST)
         otherwise = st.segmented_control(
-            words.t("Where nobody is sure, the rest gets"), list(Otherwise), default=Otherwise.FIRST, required=True,
-            key="otherwise", format_func=lambda o: words.t(OTHERWISE[o]),
-        )  # fmt: skip
-        out = int(st.number_input(
-            words.t("People who get nothing, to measure the campaign against"), 0, 1_000_000, 0, key="hold_out"
-        ))  # fmt: skip
+            words.t("Where nobody is sure, the rest gets"), list(Otherwise), required=True, key="otherwise",
+            format_func=lambda o: words.t(OTHERWISE[o]),
+        ) or Otherwise.FIRST  # fmt: skip
+        _begin("hold_out", 0)
+        out = int(
+            st.number_input(
+                words.t("People who get nothing, to measure the campaign against"), 0, 1_000_000, key="hold_out"
+            )
+        )
         asked = AbSpec(criterion=criterion, lift=lift / _POINT, decide=decide, decide_after_hours=int(hours),
                        otherwise=otherwise, hold_out=out)  # fmt: skip
         try:
@@ -135,7 +152,8 @@ def ab_block(desk: Desk, arms: int, audience: int) -> dict[str, Any]:
         st.markdown(sentence(words, wanted, arms, int(hours), audience, out))
         if not base.is_own:
             st.caption(words.t("The account has sent too little to know its own rates: these are assumed."))
-        size = st.number_input(words.t("People of each version"), 1, 10_000_000, wanted.size, key=f"size_{wanted.size}")
+        _begin(f"size_{wanted.size}", wanted.size)
+        size = st.number_input(words.t("People of each version"), 1, 10_000_000, key=f"size_{wanted.size}")
     exact = "auto" if size == wanted.size else int(size)
     return {**asked.model_dump(mode="json"), "size": exact}
 

@@ -91,7 +91,7 @@ def devices(desk: Desk, rows: list[Row]) -> None:
         return
     drawn = [
         {
-            "label": words.t(DEVICES.get(row["device"], row["device"])),
+            "label": words.t(DEVICES.get(row["device"]) or str(row["device"])),
             "count": row["human_reaction_count"],
             "text": f"{words.number(row['human_reaction_count'])} · {words.percent(row['device_rate'])}",
             "place": charts.place(charts.WAKE if row["device"] else charts.MIST),
@@ -103,7 +103,7 @@ def devices(desk: Desk, rows: list[Row]) -> None:
         [words.t(h) for h in ("Device", "Openers", "Clickers", "Click-to-open")],
         [
             [
-                words.t(DEVICES.get(row["device"], row["device"])),
+                words.t(DEVICES.get(row["device"]) or str(row["device"])),
                 words.number(row["human_open_count"]),
                 words.number(row["human_click_count"]),
                 rate_text(words, row, "reactivity_rate"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import streamlit as st
+from pydantic import ValidationError
 
-from dashboards import ab_form
+from dashboards import ab_form, sample_check
 from dashboards.field_defaults import defaults
 from dashboards.shell import ASSETS, Desk
+from sillage.campaign.create import VariantSpec
 from sillage.content.intake import text_of
 from sillage.content.message import Source
 from sillage.domain.campaign import SourceKind
@@ -81,6 +84,15 @@ def spec(
         "variants": [dict(variant) for variant in variants],
         "test": dict(test) if test is not None else None,
     }
+
+
+def tell_of_samples(desk: Desk, parts: Sequence[Mapping[str, Any]]) -> None:
+    """What is left of a template's samples, beside the button that sends it."""
+    for part in parts:
+        with suppress(ValidationError):
+            # A version that is not whole yet says so elsewhere.
+            source = VariantSpec.model_validate(dict(part)).source
+            sample_check.tell(desk, source, version=str(part["name"]) if len(parts) > 1 else "")
 
 
 def leaving_time(desk: Desk) -> datetime:

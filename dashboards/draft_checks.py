@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import draft_preview
+from dashboards import draft_preview, sample_check
 from dashboards.shell import Desk, boundary
 from dashboards.template_parts import WIDTHS
 from dashboards.words import plain
@@ -31,6 +31,7 @@ def checks(desk: Desk, written: Written) -> None:
     with boundary(words):
         footer = footer_of(desk.account, MessageKind.MARKETING)
         page, urls = shown_whole(source, footer), shown_links(source, footer)
+        sample_check.tell(desk, source)
         st.subheader(words.t("Readable by everybody"))
         _barriers(desk, page)
         st.subheader(words.t("Links"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from dashboards import template_parts
+from dashboards.own_pictures import with_own_pictures
 from dashboards.shell import Desk, boundary
 from dashboards.template_parts import NAMES, WIDTHS
 from sillage.campaign.audience import audience_of
@@ -19,13 +18,11 @@ from sillage.content.message import Source
 from sillage.content.preview import shown, shown_as_text
 from sillage.domain.campaign import MessageKind
 from sillage.domain.ids import ContactId
-from sillage.store import images, people
+from sillage.store import people
 from sillage.store.drafts import Written
-from sillage.store.image_files import EXTENSIONS, file_of
 from sillage.store.merge_fields import of_contact
 
 DARK, TEXT = "dark", "text"
-_LIBRARY = re.compile(r"/i/([A-Za-z0-9_-]{22})\.(png|jpg|gif)")
 
 
 def preview(desk: Desk, written: Written, *, shows_outside: bool) -> None:
@@ -68,20 +65,7 @@ def page_of(
     """
     footer = footer_of(desk.account, MessageKind.MARKETING)
     page = shown(titled(desk, written), footer, fields, is_dark=is_dark, shows_outside=shows_outside)
-    return _with_own_pictures(desk, page)
-
-
-def _with_own_pictures(desk: Desk, page: str) -> str:
-    """Pictures of the library inside the page: its policy fetches nothing, not even from us."""
-    base = desk.settings.base_url
-    with desk.store.read() as conn:
-        known = images.by_keys(conn, desk.account_id, {m.group(1) for m in _LIBRARY.finditer(page)})
-    for image in known.values():
-        path = file_of(desk.settings, image.key, EXTENSIONS[image.type])
-        if path is not None and path.exists():
-            data = f"data:{image.type};base64,{base64.b64encode(path.read_bytes()).decode()}"
-            page = page.replace(base + image.path, data)
-    return page
+    return with_own_pictures(desk, page)
 
 
 def _reader(desk: Desk, body: str) -> dict[str, Any] | None:

@@ -22,7 +22,9 @@ LABELS = {
     "vertical_top": "top", "vertical_middle": "middle", "vertical_bottom": "bottom",
     "block_text": "Text", "block_title": "Title", "block_image": "Picture", "block_button": "Button",
     "block_columns1": "1 column", "block_columns2": "2 columns", "block_columns3": "3 columns",
-    "block_product": "Product", "block_video": "Video", "block_social": "Social links", "block_divider": "Line",
+    "block_product": "Product", "block_video": "Video", "block_social": "Social links", "block_share": "Share buttons",
+    "block_header": "Header with your logo",
+    "block_divider": "Line",
     "block_spacer": "Space", "block_footer": "Footer",
     "type_mj-body": "The whole mail", "type_mj-wrapper": "Frame of rows", "type_mj-section": "Row",
     "type_mj-group": "Group of columns", "type_mj-column": "Column", "type_mj-hero": "Picture with text on it",
@@ -42,6 +44,7 @@ MAIL = {
     "text": "Write what matters first.", "title": "A title", "button": "See more", "product": "Name of the product",
     "price": "49.00", "buy": "Buy it", "video_alt": "Watch the film", "unsubscribe": "Unsubscribe",
     "withdraw": "Don't measure my opens and clicks", "view_online": "View online",
+    "share": "Share it:", "by_email": "E-mail",
 }  # fmt: skip
 """Words that a block brings into a mail, in the language of the account's mails."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +11,22 @@ import streamlit as st
 
 from dashboards.draft_parts import author
 from dashboards.shell import Desk, link
+from sillage.domain.ab_test import Criterion, Decide, Otherwise
 from sillage.domain.campaign import MessageKind, SourceKind
 from sillage.store import drafts
 from sillage.store.campaigns import Sender
 from sillage.store.drafts import Written
 
 _KEPT = re.compile(
-    r"(name|kind|when|two|share|include|exclude|(subject|preheader|language|source)_[A-Z]|default_[A-Z]_.{1,200})"
+    r"(name|kind|when|include|exclude|(subject|preheader|language|source)_[A-Z]|default_[A-Z]_.{1,200}"
+    r"|versions|way|share(_[A-Z])?|after_[A-Z]|criterion|lift_[a-z]{1,40}|hours|decide|otherwise|hold_out"
+    r"|size_[0-9]{1,9})"
 )
+_ONE_OF: dict[str, type[Criterion | Decide | Otherwise | MessageKind]] = {
+    "kind": MessageKind, "criterion": Criterion, "decide": Decide, "otherwise": Otherwise,
+}  # fmt: skip
+_SENDER = re.compile(r"sender(_[A-Z])?")
+"""The campaign's sender, and that of a version of its own: kept by number."""
 _LONGEST = 1_000_000
 
 
@@ -40,20 +48,23 @@ def begin(desk: Desk, senders: Sequence[Sender], segments: Sequence[str]) -> Non
         return
     with desk.store.read() as conn:
         draft = drafts.get(conn, desk.account_id, int(asked))
-    for key, value in draft.form.items():
-        if _KEPT.fullmatch(key):
-            held[key] = value
+    _restore(draft.form, senders, segments)
+    _put(draft.written)
+    held["form_draft"], held["form_version"], held["form_kept"] = asked, draft.version, _form()
+
+
+def _restore(form: Mapping[str, Any], senders: Sequence[Sender], segments: Sequence[str]) -> None:
+    """What the form held, as its widgets want it."""
+    held = st.session_state
+    held.update({key: value for key, value in form.items() if _KEPT.fullmatch(key)})
+    held.update({key: kind(form[key]) for key, kind in _ONE_OF.items() if key in form})
     # What is gone since can't be chosen any more.
     for key in ("include", "exclude"):
         held[key] = [name for name in held.get(key) or [] if name in segments]
-    held["kind"] = MessageKind(held["kind"])
-    sender = next((s for s in senders if s.id == draft.form.get("sender")), None)
-    if sender is not None:
-        held["sender"] = sender
-    if isinstance(at := draft.form.get("at"), str):
+    known = {sender.id: sender for sender in senders}
+    held.update({key: known[value] for key, value in form.items() if _SENDER.fullmatch(key) and value in known})
+    if isinstance(at := form.get("at"), str):
         held["at"] = datetime.fromisoformat(at)
-    _put(draft.written)
-    held["form_draft"], held["form_version"], held["form_kept"] = asked, draft.version, _form()
 
 
 def ways(desk: Desk) -> None:
@@ -115,8 +126,9 @@ def _form() -> dict[str, Any]:
         for key, value in held.items()
         if _KEPT.fullmatch(str(key)) and isinstance(value, str | int | float | bool | list) and _is_short(value)
     }
-    if isinstance(sender := held.get("sender"), Sender):
-        found["sender"] = sender.id
+    for key, value in held.items():
+        if _SENDER.fullmatch(str(key)) and isinstance(value, Sender):
+            found[str(key)] = value.id
     if isinstance(at := held.get("at"), datetime):
         found["at"] = at.isoformat()
     return found

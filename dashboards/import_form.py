@@ -17,6 +17,7 @@ from sillage.store.merging import Mode
 
 JOB = "import_job"
 TRIED = "import_tried"
+SEEN = "import_seen"
 QUESTIONS = {"date_order": "are dates written day first or month first?"}
 MODES = {
     Mode.ADD: "add new people, leave the others as they are",
@@ -46,6 +47,11 @@ def draw(desk: Desk) -> None:
     job: Job | None = st.session_state.get(JOB)
     if job is not None:
         if job.is_over:
+            if st.session_state.get(SEEN) is not job:
+                # New contacts and groups are offered at once, here and on every other page.
+                st.session_state[SEEN] = job
+                st.cache_data.clear()
+                st.rerun()
             _result(desk, job)
         else:
             live(_progress, desk, every=0.5)

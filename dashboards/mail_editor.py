@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -18,12 +19,13 @@ from streamlit.components.v2.types import ComponentRenderer
 from dashboards.editor_words import FAULTS, LABELS, MAIL
 from dashboards.shell import Desk
 from sillage.campaign.sentence import FIELDS
+from sillage.content.samples import placeholders
+from sillage.content.templates import Logo
 from sillage.domain.contact import TEXT_FIELDS
 from sillage.i18n import catalogue, language_of
 from sillage.settings import Settings
-from sillage.store import brands, fields, images, segments
+from sillage.store import brands, fields, image_files, images, segments
 from sillage.store.brands import Brand
-from sillage.store.image_files import EXTENSIONS, file_of
 from sillage.store.images import LibraryImage
 
 HEIGHT = 780
@@ -93,10 +95,10 @@ def thumbnail(desk: Desk, image: LibraryImage) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=2000)
 def _small(home: str, key: str, kind: str, _settings: Settings) -> str:  # noqa: ARG001  # the home tells installations apart
-    path = file_of(_settings, key, EXTENSIONS[kind])
-    if path is None or not path.exists():
+    content = image_files.read(_settings, key, image_files.EXTENSIONS[kind])
+    if content is None:
         return "data:,"
-    with Image.open(path) as found:
+    with Image.open(io.BytesIO(content)) as found:
         found.thumbnail((_THUMBNAIL, _THUMBNAIL))
         out = io.BytesIO()
         found.convert("RGBA").save(out, "WEBP", quality=60)
@@ -139,13 +141,14 @@ def _around(desk: Desk, *, has_images: bool) -> dict[str, Any]:
         library = images.listed(conn, desk.account_id, MAX_OFFERED) if has_images else []
         named = [segment.name for segment in segments.listed(conn, desk.account_id)]
     mail = catalogue(language_of(desk.account.locale)).gettext
+    said = {**{key: mail(text) for key, text in MAIL.items()}, "brand": escape(desk.account.name)}
     return {
         "labels": {key: words.t(text) for key, text in LABELS.items()},
         "fields": [{"name": name, "label": words.t(FIELDS[name])} for name in TEXT_FIELDS]
         + [{"name": name, "label": name} for name in custom],
         "segments": [name for name in named if not _NO_CONDITION.search(name)],
-        "brand": _brand(brand),
-        "mail": {**{key: mail(text) for key, text in MAIL.items()}, **_pictures()},
+        "brand": {**_brand(brand), "logo": _logo(desk, brand.logo)},
+        "mail": {**said, **placeholders()},
         "has_images": has_images,
         "images": [
             {"url": desk.settings.base_url + image.path, "thumbnail": thumbnail(desk, image), "alt": image.alt,
@@ -162,18 +165,15 @@ def _brand(brand: Brand) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _logo(desk: Desk, logo: LibraryImage | None) -> dict[str, Any] | None:
+    if logo is None:
+        return None
+    url = desk.settings.base_url + logo.path
+    width = Logo(url, logo.width, logo.height).shown_width
+    return {"url": url, "alt": logo.alt or desk.account.name, "width": width}
+
+
 def readable_on(colour: str) -> str:
     """Black or white, whichever is read better on a colour (#RRGGBB)."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return "#0B2545" if 0.299 * red + 0.587 * green + 0.114 * blue > _SHADE else "#FFFFFF"
-
-
-@cache
-def _pictures() -> dict[str, str]:
-    """What stands in a new picture and a new video until somebody chooses one."""
-    made = {}
-    for name in ("placeholder", "video"):
-        out = io.BytesIO()
-        Image.new("RGB", (600, 300), "#D5E2E5" if name == "placeholder" else "#0B2545").save(out, "PNG", optimize=True)
-        made[name] = f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
-    return made

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import wraps
+from functools import update_wrapper, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
@@ -137,12 +137,12 @@ def of_build(ask: Callable[Concatenate[Desk, P], R]) -> Callable[Concatenate[Des
     def held(desk: Desk, build: datetime | None, *args: Any, **more: Any) -> Any:  # noqa: ARG001  # the key of the cache
         return ask(desk, *args, **more)
 
-    @wraps(ask)
-    def now(desk: Desk, *args: P.args, **more: P.kwargs) -> R:
+    def now(desk: Desk, /, *args: P.args, **more: P.kwargs) -> R:
         built = marts_as_of(desk)
         found: R = held(desk, built["as_of_at"] if built else None, *args, **more)
         return found
 
+    update_wrapper(now, ask)
     return now
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards import queries
 from dashboards.figures import rate_text
+from dashboards.own_pictures import with_own_pictures
 from dashboards.queries import Details
 from dashboards.shell import Desk, boundary, link
 from dashboards.words import plain
@@ -70,7 +71,7 @@ def _page(desk: Desk, campaign_id: CampaignId, variant_id: int, heat: tuple[tupl
     variant, _ = queries.variants(desk, campaign_id)[variant_id]
     with desk.store.read() as conn:
         kind = campaigns.get(conn, desk.account_id, campaign_id).kind
-    return shown(variant.source, footer_of(desk.account, kind), heat=dict(heat))
+    return with_own_pictures(desk, shown(variant.source, footer_of(desk.account, kind), heat=dict(heat)))
 
 
 def _frame(page: str, title: str) -> None:

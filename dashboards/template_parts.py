@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
 import streamlit as st
 
+from dashboards.own_pictures import with_own_pictures
 from dashboards.shell import Desk, boundary, go, link
 from dashboards.words import plain
 from sillage.campaign.drafting import draft_of
@@ -30,6 +32,7 @@ WIDTHS = {"desktop": 660, "tablet": 600, "phone": 360}
 NAMES = {"desktop": "desktop", "tablet": "tablet", "phone": "phone"}
 OWN = "own-"
 HEIGHT = 720
+WANTED = "template_wanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ def found(desk: Desk, key: str, language: str) -> Shown:
         return Shown(key, saved.name, saved.source)
     template = built_in.template(key)
     with desk.store.read() as conn:
-        accent = brands.accent(conn, desk.account_id)
-    filled = template.fill(language, desk.account.name, accent)
+        accent, logo = brands.accent(conn, desk.account_id), brands.of_account(conn, desk.account_id).logo
+    mark = built_in.Logo(desk.settings.base_url + logo.path, logo.width, logo.height) if logo is not None else None
+    filled = template.fill(language, desk.account.name, accent, mark)
     return Shown(key, template.titles[language_of(desk.words.language)], built_in.source_of(filled))
 
 
@@ -113,8 +117,10 @@ def one(desk: Desk, seen: Shown, language: str) -> None:
     st.caption(plain(seen.source.subject))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         params = {"template": seen.key, **({} if is_own else {"written": language})}
-        if st.button(words.t("Use this template"), type="primary", icon=":material/edit_document:", key="template_use"):
-            _use(desk, seen)
+        st.button(
+            words.t("Use this template"), type="primary", icon=":material/edit_document:", key="template_use",
+            on_click=partial(st.session_state.__setitem__, WANTED, (seen.key, language)),
+        )  # fmt: skip
         link(words.t("Into a campaign at once"), "new_campaign", icon=":material/edit_square:", params=params)
         st.download_button(
             words.t("Export"), lambda: template_file.pack(seen.title, seen.source), f"{seen.key}.zip",
@@ -129,12 +135,19 @@ def one(desk: Desk, seen: Shown, language: str) -> None:
         format_func=lambda name: words.t(NAMES[name]),
     )  # fmt: skip
     with boundary(words):
-        preview(shown(seen.source, footer_of(desk.account, MessageKind.MARKETING)), WIDTHS[width], seen.title)
+        page = shown(seen.source, footer_of(desk.account, MessageKind.MARKETING))
+        preview(with_own_pictures(desk, page), WIDTHS[width], seen.title)
 
 
-def _use(desk: Desk, seen: Shown) -> None:
-    """A draft with the template's content, its pictures in the library."""
-    by = desk.member.user_id if desk.member else None
+def use_wanted(desk: Desk) -> None:
+    """Where the button was pressed: a draft with the template's content, its pictures in the library.
+
+    What was wanted is remembered by the press: pressed while the page was still drawn, it comes without its address.
+    """
+    wanted = st.session_state.pop(WANTED, None)
+    if wanted is None:
+        return
+    seen, by = found(desk, *wanted), desk.member.user_id if desk.member else None
     with desk.store.write() as conn:
         made = draft_of(conn, desk.settings, desk.account_id, seen.title, seen.source, by=by, now=desk.now())
     go(desk.words.t("Editor"), "editor", {"draft": str(made.id)})

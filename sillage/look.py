@@ -20,7 +20,7 @@ font:1.0625rem/1.55 "Source Sans 3","Segoe UI",system-ui,-apple-system,sans-seri
 main{width:100%;max-width:32rem;background:var(--panel);border-radius:14px;padding:2.5rem 2.25rem;
 border-top:4px solid var(--wake);box-shadow:0 1px 2px rgba(11,37,69,.06),0 12px 32px rgba(11,37,69,.08)}
 h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25;font-weight:650;text-wrap:balance}
-p{margin:0 0 1rem}.quiet{color:var(--quiet);font-size:.9375rem}
+p{margin:0 0 1rem;overflow-wrap:anywhere}.quiet{color:var(--quiet);font-size:.9375rem}
 button{width:100%;margin:.75rem 0 1rem;padding:.8rem 1.2rem;border:0;border-radius:9px;background:var(--wake);
 color:var(--on-wake);font:inherit;font-weight:600;cursor:pointer}
 button:hover{filter:brightness(1.08)}button:focus-visible{outline:3px solid var(--text);outline-offset:2px}

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,7 +19,7 @@ from sillage.errors import BadInput
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDERS = {"changeme", "changethis", "secret", "password", "demo", "test", "placeholder"}
 MIN_SECRET_LENGTH = 32
-_SF_SECRET = "salesforce_client_secret"  # noqa: S105  # the name of a setting
+_SECRETS = ("salesforce_client_secret", "s3_secret_key")
 
 
 class Transport(StrEnum):
@@ -101,6 +102,14 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=8430, ge=0, description="first worker's port for Prometheus; 0: none")
     window_size: int = Field(default=200, ge=1, le=1000)
 
+    images_url: str = Field(
+        default="", description="s3://BUCKET/PREFIX for the pictures of mails; empty: they lie below data_dir"
+    )
+    s3_endpoint: str = Field(default="", description="http(s) address of the S3 server that has the bucket")
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+
     resolver: str = Field(default="", description="HOST or HOST:PORT of a DNS resolver; empty: no domain is looked up")
     salesforce_url: str = Field(default="", description="https address of the org; empty: nothing is pulled")
     salesforce_client_id: str = ""
@@ -122,9 +131,23 @@ class Settings(BaseSettings):
             if getattr(self, name) and not getattr(self, name).startswith(("https://", "http://")):
                 msg = f"{name} must start with https:// (or http://)"
                 raise ValueError(msg)
+        if self.images_url:
+            self._refuse_unknown_bucket()
         if self.transport is not Transport.POSTOFFICE:
             self._refuse_unsafe_sending()
         return self
+
+    def _refuse_unknown_bucket(self) -> None:
+        place = urlsplit(self.images_url)
+        if place.scheme != "s3" or not place.netloc:
+            msg = "images_url must look like s3://BUCKET or s3://BUCKET/PREFIX"
+            raise ValueError(msg)
+        if not self.s3_endpoint.startswith(("https://", "http://")):
+            msg = "s3_endpoint must be the address of the S3 server, such as https://s3.eu-west-3.amazonaws.com"
+            raise ValueError(msg)
+        if not self.s3_access_key or not self.s3_secret_key.get_secret_value():
+            msg = "s3_access_key and s3_secret_key must be those that may write to the bucket of images_url"
+            raise ValueError(msg)
 
     def _refuse_unsafe_sending(self) -> None:
         if not self.public_url.startswith("https://"):
@@ -216,10 +239,10 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process."""
-        plain = self.model_dump(mode="json", exclude={"secret", "clock_text", _SF_SECRET})
+        plain = self.model_dump(mode="json", exclude={"secret", "clock_text", *_SECRETS})
         env = {f"SILLAGE_{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()}
         env["SILLAGE_SECRET"] = self.secret.get_secret_value()
-        env[f"SILLAGE_{_SF_SECRET.upper()}"] = self.salesforce_client_secret.get_secret_value()
+        env |= {f"SILLAGE_{name.upper()}": getattr(self, name).get_secret_value() for name in _SECRETS}
         env["SILLAGE_CLOCK"] = self.clock_text
         return {**os.environ, "DAGSTER_HOME": str(self.dagster_home), **env}
 

@@ -57,7 +57,7 @@ class Tracker:
         self.targets = Targets(self.store, settings.journal_dir)
         self.wishes = Wishes(self.store, self.journal)
         self._visitors = Visitors(settings.trusted_proxies, current_rules())
-        self._pages = Pages(settings, self.store, self.journal, self.targets, self.wishes).app
+        self._pages = Pages(settings, self.store, self.journal, self.targets, self.wishes, self._visitors).app
         self._chores: list[asyncio.Task[None]] = []
         self._slow: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()

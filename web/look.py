@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from sillage.i18n import language_of
 from sillage.look import PAGE_HEADERS, document
 
-__all__ = ["IMAGE_HEADERS", "MAIL_HEADERS", "PAGE_HEADERS", "page"]
+__all__ = ["IMAGE_HEADERS", "MAIL_HEADERS", "PAGE_HEADERS", "page", "preferred_language"]
 
 # A mail in the browser brings its own styles and images, and nothing that runs.
 MAIL_HEADERS = {
@@ -32,3 +34,8 @@ IMAGE_HEADERS = {
 def page(language: str, title: str, body: str, *, status: int = 200) -> HTMLResponse:
     """A whole page; `body` is HTML that was escaped by its maker."""
     return HTMLResponse(document(language, title, body), status, headers=PAGE_HEADERS)
+
+
+def preferred_language(request: Request) -> str:
+    """The language that a browser asks for first, where no account tells."""
+    return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())

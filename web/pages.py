@@ -12,7 +12,6 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,9 +28,11 @@ from sillage.store import image_files
 from sillage.store.database import Store
 from sillage.tokens import NOBODY, Recipient, TokenKey
 from web.journal import Journal
-from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, page
+from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, page, preferred_language
+from web.sharing import SharingPages
 from web.signup import SignupPages, read_form
 from web.targets import Targets
+from web.visitor import Visitors
 from web.wishes import Wishes, WishKind
 
 _WEBVIEW = "sillage.campaign.webview"
@@ -54,7 +55,9 @@ class _Words:
 class Pages:
     """The pages of one tracker."""
 
-    def __init__(self, settings: Settings, store: Store, journal: Journal, targets: Targets, wishes: Wishes) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, journal: Journal, targets: Targets, wishes: Wishes, visitors: Visitors
+    ) -> None:
         self._settings = settings
         self._store = store
         self._journal = journal
@@ -68,6 +71,7 @@ class Pages:
                 Route("/w/{token}", self._web_version, methods=["GET", "HEAD"]),
                 Route("/i/{name}", self._image, methods=["GET", "HEAD"]),
                 *SignupPages(settings, store).routes,
+                *SharingPages(settings, store, journal, targets, visitors).routes,
                 Route("/health", self._health, methods=["GET", "HEAD"]),
             ],
             exception_handlers={404: self._not_found, 405: self._not_allowed},
@@ -84,7 +88,7 @@ class Pages:
         target = await self._targets.find(recipient.variant_id) if recipient else None
         if recipient is None or (target and target.campaign_id != recipient.campaign_id):
             return await self._not_found(request, None)
-        language = language_of(target.locale) if target else _preferred(request)
+        language = language_of(target.locale) if target else preferred_language(request)
         words = words_of(language, target.account_name if target else "")
         if request.method != "POST":
             return page(language, words.title, _asking(words))
@@ -129,10 +133,13 @@ class Pages:
         return body
 
     async def _image(self, request: Request) -> Response:
-        """A picture of somebody's mail, from the disk alone: it is shown whether ops answers or not."""
+        """A picture of somebody's mail, from disk or bucket alone: it is shown whether ops answers or not."""
         key, _, extension = request.path_params["name"].partition(".")
-        path = image_files.file_of(self._settings, key, extension)
-        content = await asyncio.to_thread(_bytes_of, path) if path is not None else None
+        try:
+            content = await asyncio.to_thread(image_files.read, self._settings, key, extension)
+        except TransientError as exc:
+            log.warning("image.not_shown", error=str(exc))
+            return PlainTextResponse("not now", 503, headers=PAGE_HEADERS)
         if content is None:
             return await self._not_found(request, None)
         return Response(content, media_type=image_files.TYPES[extension], headers=IMAGE_HEADERS)
@@ -148,7 +155,7 @@ class Pages:
         return JSONResponse(state, headers=PAGE_HEADERS)
 
     async def _not_found(self, request: Request, _exc: Any) -> Response:
-        language = _preferred(request)
+        language = preferred_language(request)
         _ = catalogue(language).gettext
         body = f"<p>{escape(_('It may have been cut on its way. Open it again from the message that you got.'))}</p>"
         return page(language, _("This link leads nowhere"), body, status=404)
@@ -205,15 +212,3 @@ def _answer(words: _Words) -> str:
 def _sorry(language: str) -> str:
     _ = catalogue(language).gettext
     return f"<p>{escape(_('We could not note it just now. Please try again in a minute.'))}</p>"
-
-
-def _preferred(request: Request) -> str:
-    """The language that a browser asks for first, where no account tells."""
-    return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())
-
-
-def _bytes_of(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None

@@ -69,6 +69,7 @@ def new_campaign(desk: Desk) -> None:
             variants=parts,
             test=test,
         )
+        campaign_form.tell_of_samples(desk, parts)
         if st.button(label, type="primary", icon=":material/send:" if when != DRAFT else None, key="create"):
             _create(desk, wanted, send_at=desk.now() if when == NOW else at)
 

@@ -16,6 +16,8 @@ from dashboards import (
     report_heat,
     report_out,
     report_parts,
+    share_panel,
+    share_part,
     verdict,
 )
 from dashboards.queries import Report
@@ -46,6 +48,7 @@ def report_page(desk: Desk) -> None:
         seen = queries.report(desk, campaign_id)
         live(partial(_head, campaign_id=campaign_id), desk, every=_head_beat(seen))
     with parts.container():
+        share_panel.action(desk, campaign_id)
         if seen.figures is not None:
             report_out.buttons(desk, campaign_id)
             took_s = queries.details(desk, campaign_id).took_s
@@ -70,13 +73,9 @@ def _chosen(desk: Desk, ids: list[CampaignId], names: dict[CampaignId, str]) -> 
     if wanted not in names:
         queries.report(desk, wanted)  # raises NotFound in the store's words
     chosen = st.selectbox(
-        desk.words.t("Campaign"),
-        ids,
-        index=ids.index(wanted),
-        format_func=lambda i: names[i],
-        key=f"report_campaign_{wanted}",
-        label_visibility="collapsed",
-    )
+        desk.words.t("Campaign"), ids, index=ids.index(wanted), format_func=lambda i: names[i],
+        key=f"report_campaign_{wanted}", label_visibility="collapsed",
+    )  # fmt: skip
     if str(chosen) != asked:
         st.query_params["campaign"] = str(chosen)
     return chosen
@@ -110,6 +109,7 @@ def _parts(desk: Desk, campaign_id: CampaignId) -> None:
     report_heat.draw(desk, found)
     report_parts.variants(desk, found, has_verdict=ab_result.result(desk, campaign_id))
     conversion_part.conversions(desk, campaign_id)
+    share_part.shared(desk, campaign_id)
     report_parts.providers(desk, found)
     report_parts.bounces(desk, found)
     report_parts.next_steps(desk, found)

@@ -11,6 +11,7 @@ from dashboards.shell import Desk, show
 def templates_page(desk: Desk) -> None:
     """The template of the address, or all of them."""
     words, language = desk.words, template_parts.language_wanted(desk)
+    template_parts.use_wanted(desk)
     if asked := st.query_params.get("template"):
         template_parts.one(desk, template_parts.found(desk, asked, language), language)
         return

@@ -47,10 +47,12 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sillage.campaign import public_version
 from sillage.campaign.ab_setup import AbSpec, ab_test_of
 from sillage.campaign.prepare import compile_for
 from sillage.content.message import Source
 from sillage.content.mime import Attachment
+from sillage.content.public import has_share_buttons
 from sillage.domain.campaign import MessageKind, Priority, SourceKind, priority_of
 from sillage.domain.delivery import InDoubtPolicy
 from sillage.domain.ids import CampaignId
@@ -241,7 +243,7 @@ def create_campaign(
     Raises: BadInput, NotFound.
     """
     sender = _sender(conn, account, spec.sender)
-    variants = []
+    variants, is_shared = [], False
     for variant in spec.variants:
         source = variant.source
         own = _sender(conn, account, variant.sender) if variant.sender is not None else None
@@ -251,6 +253,7 @@ def create_campaign(
                 f" {_domain(sender)}; a campaign warms up and signs for one", code="other_domain", field="sender",
             )  # fmt: skip
         compiled = compile_for(settings, account, own or sender, spec.kind, source)
+        is_shared = is_shared or has_share_buttons(compiled.html)
         segment = segments.by_name(conn, account.id, variant.segment).id if variant.segment else None
         variants.append(
             DraftVariant(
@@ -282,6 +285,9 @@ def create_campaign(
     campaign_id = campaigns.create(conn, account.id, draft, now=now)
     if test is not None:
         ab_tests.add(conn, account.id, campaign_id, test)
+    if is_shared:
+        # Who placed share buttons wants it seen; they lead nowhere without a page that everybody may see.
+        public_version.begin(conn, account.id, campaign_id, now=now)
     return campaign_id
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from sillage.campaign.prepare import prepare
+from sillage.content.public import speaking, with_own_files
 from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel
 from sillage.domain.ids import AccountId
+from sillage.i18n import language_of
 from sillage.settings import Settings
-from sillage.store import campaigns, seen_segments
+from sillage.store import accounts, campaigns, seen_segments
 from sillage.store.merge_fields import of_contact
 from sillage.store.tables import campaigns as campaigns_table
 from sillage.tokens import Recipient, TokenKey
@@ -45,4 +47,6 @@ def render(conn: sa.Connection, settings: Settings, recipient: Recipient) -> str
         pixel=Pixel.ANONYMOUS,
         sent_at=settings.clock.now(),
     )
-    return prepare(conn, settings, campaign, variant).fill_html(person, settings.base_url)
+    page = prepare(conn, settings, campaign, variant).fill_html(person, settings.base_url)
+    language = language_of(accounts.by_id(conn, campaign.account_id).locale)
+    return speaking(with_own_files(page, variant.source.files), language)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from sillage.domain.sharing import Network
 from sillage.errors import BadInput
 
 RECIPIENT_MARK = "\ue000"
@@ -35,7 +36,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What every commercial mail says at its end: who sends it, why, and the ways out. Texts are plain."""
+    """What every commercial mail says at its end: who sends it, why, and the ways out. Texts are plain; what has none
+    is left out.
+    """
 
     sender: str
     reason: str
@@ -143,7 +146,8 @@ def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
 
     `preheader` may hold merge fields; the footer's texts are escaped here. An author may place parts of the footer
     (`{{ legal_identity }}`, `{{ reason }}`, `{{ unsubscribe_url }}`, `{{ withdraw_tracking_url }}`,
-    `{{ web_version_url }}`); the others are added at the end.
+    `{{ web_version_url }}`); the others are added at the end. Share buttons (`{{ share_facebook_url }}` and so on)
+    stand only where the author placed them.
     """
     head = _preheader(preheader) if preheader else ""
     source, placed = _place_footer(source, footer)
@@ -187,7 +191,10 @@ def _preheader(text: str) -> str:
 
 
 _WAYS = {"unsubscribe_url": "u", "withdraw_tracking_url": "t", "web_version_url": "w"}
-_OF_FOOTER = re.compile(rf"\{{\{{-?\s*(legal_identity|reason|{'|'.join(_WAYS)})\s*(?:\|[^{{}}]*)?-?\}}\}}")
+SHARE_FIELDS = {network: f"share_{network}_url" for network in Network}
+"""What stands in a mail for the address that shares it on a network."""
+_SHARES = {name: f"s/{RECIPIENT_MARK}/{network}" for network, name in SHARE_FIELDS.items()}
+_OF_FOOTER = re.compile(rf"\{{\{{-?\s*(legal_identity|reason|{'|'.join([*_WAYS, *_SHARES])})\s*(?:\|[^{{}}]*)?-?\}}\}}")
 _TURN = re.compile(
     r"(?P<open>\{%-?\s*(?:if|unless|case|for|tablerow|comment|raw|capture)\b|<!--)|(?P<close>\{%-?\s*end\w+|-->)"
 )
@@ -211,6 +218,8 @@ def _place_footer(source: str, footer: Footer) -> tuple[str, set[str]]:
         name = found.group(1)
         if name in _WAYS:
             return f"{BASE_MARK}/{_WAYS[name]}/{RECIPIENT_MARK}"
+        if name in _SHARES:
+            return f"{BASE_MARK}/{_SHARES[name]}"
         return _said(texts[name])
 
     return _OF_FOOTER.sub(put, source), placed
@@ -232,12 +241,12 @@ def _footer(footer: Footer, placed: set[str]) -> str:
     ways = " · ".join(
         f'<a href="{BASE_MARK}/{_WAYS[name]}/{RECIPIENT_MARK}" style="color:#0A5F5B">{html.escape(words)}</a>'
         for name, words in links.items()
-        if name not in placed
+        if words and name not in placed
     )
     told = [
         _said(words)
         for name, words in (("legal_identity", footer.sender), ("reason", footer.reason))
-        if name not in placed
+        if words and name not in placed
     ]
     lines = "".join(f'<p style="margin:0 0 8px">{words}</p>' for words in told)
     lines += f'<p style="margin:0">{ways}</p>' if ways else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 from sillage.content.html import MARKS, Footer
 from sillage.content.message import Envelope, Source, compile_variant
+from sillage.content.public import with_own_files
 from sillage.content.segments import Person
 from sillage.domain.campaign import Pixel
 
@@ -24,7 +24,6 @@ _LIGHT = re.compile(r"\(\s*prefers-color-scheme\s*:\s*light\s*\)", re.IGNORECASE
 _TURNED = "html{background:#fff;filter:invert(1) hue-rotate(180deg)}img{filter:invert(1) hue-rotate(180deg)}"
 """What mail readers do to a mail without styles of its own for the dark: light becomes dark, pictures stay."""
 _ONCE = datetime(2026, 1, 1, tzinfo=UTC)
-_SAFE_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _HREF = re.compile(r"""(<(?:a|area)\b[^>]*?)\shref\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 
 
@@ -61,10 +60,7 @@ def shown(
     """
     compiled = compile_variant(source, _NOBODY, footer)
     page = compiled.fill_html(_reader(fields), _NOBODY.base_url)
-    for file in source.files:
-        if file.cid and file.type in _SAFE_IMAGES:
-            data = f"data:{file.type};base64,{base64.b64encode(file.content).decode()}"
-            page = page.replace(f'"cid:{escape(file.cid)}"', f'"{data}"')
+    page = with_own_files(page, source.files)
     if heat is not None:
         page = _LINK.sub(lambda found: _warmed(found, heat), page)
     page = _HREF.sub(r"\1", page)

@@ -25,6 +25,9 @@ FOLDER = Path(__file__).parents[2] / "data" / "templates"
 _SLOT = re.compile(r"\[\[(\w+)\]\]")
 _CID = re.compile(r"cid:([\w-]+)")
 _HOME = "https://www.example.com/"
+LOGO_WIDTH, LOGO_HEIGHT = 200, 56
+_HEADS = ("masthead", "banner")
+"""Blocks that say at the head of a mail whose it is."""
 _PALETTE = ("ground", "surface", "tint", "ink", "body", "quiet", "edge", "accent")
 _INK = {
     "surface": "#FFFFFF", "ink": "#0B2545", "body": "#22384F", "quiet": "#56657A", "edge": "#D5E2E5",
@@ -37,6 +40,20 @@ class Block:
 
     kind: str
     words: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """An account's logo: its address, and its size in pixels."""
+
+    url: str
+    width: int
+    height: int
+
+    @property
+    def shown_width(self) -> int:
+        """How wide it stands at the head of a mail, in points: no larger than it is, and no taller than a line."""
+        return max(1, min(self.width, LOGO_WIDTH, round(LOGO_HEIGHT * self.width / max(1, self.height))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +86,9 @@ class Template:
         """The kinds of its blocks in order, which no other template has."""
         return tuple(block.kind for block in self.blocks)
 
-    def fill(self, language: str, brand: str, accent: str | None = None) -> Filled:
-        """The template in a language, for a brand, with its colour (`#RRGGBB`) where it has one that white is read on.
+    def fill(self, language: str, brand: str, accent: str | None = None, logo: Logo | None = None) -> Filled:
+        """The template in a language, for a brand, with its colour (`#RRGGBB`) where it has one that white is read on,
+        and with its logo at its head.
 
         Whatever name the brand has, it stays a word.
         """
@@ -79,7 +97,12 @@ class Template:
         if accent is not None:
             shared["accent"] = accent
         shared["href"] = shared["href2"] = shared["href3"] = _HOME
-        parts = [_put(_part(f"blocks/{b.kind}.mjml"), {**shared, **b.words[language]}) for b in self.blocks]
+        blocks = [(b.kind, b.words[language]) for b in self.blocks]
+        if logo is not None:
+            shared |= {"logo": escape(logo.url), "logo_width": str(logo.shown_width)}
+            heads = [(f"{kind}.logo" if kind in _HEADS else kind, words) for kind, words in blocks]
+            blocks = heads if heads != blocks else [(f"{_HEADS[0]}.logo", {}), *blocks]
+        parts = [_put(_part(f"blocks/{kind}.mjml"), {**shared, **words}) for kind, words in blocks]
         body = _put(_part("frame.mjml"), {**shared, "blocks": "".join(parts)})
         names = dict.fromkeys(_CID.findall(body))
         files = tuple(Attachment(f"{name}.png", "image/png", _image(name), name) for name in names)

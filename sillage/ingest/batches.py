@@ -18,7 +18,7 @@ from sillage.store.database import Session
 from sillage.store.staging import Shape
 from sillage.tokens import derive_key
 
-BATCH_ROWS = 60_000
+BATCH_ROWS = 40_000
 SORTED_FROM = 20_000
 """Rows of a large batch go in by address: a chunk then touches few pages of the index of addresses, where in the
 order of the file each row touches a page of its own. A small file keeps its order."""

@@ -16,6 +16,7 @@ from sillage.lake.event import Event, EventType
 from sillage.store.tracking_consent import TrackingConsent, TrackingPolicy
 
 HYGIENE = "hygiene"
+_TRACKED = frozenset({EventType.OPENED, EventType.CLICKED, EventType.SHARED})
 _STRICTEST = TrackingPolicy(needs_grant=True, keeps_ip=False, keeps_agent=False)
 _SILENT = TrackingConsent()
 
@@ -53,7 +54,7 @@ def pass_through(
 
 def needs_consent(event: Event) -> bool:
     """Whether the event may only name its contact if the person agreed to be tracked."""
-    return event.contact_id is not None and event.type in {EventType.OPENED, EventType.CLICKED}
+    return event.contact_id is not None and event.type in _TRACKED
 
 
 def _may_name(event: Event, policy: TrackingPolicy, consent: TrackingConsent) -> bool:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -16,9 +14,9 @@ from sillage.content.images import Picture, picture_of
 from sillage.domain.ids import AccountId
 from sillage.errors import BadInput, NotFound
 from sillage.settings import Settings
-from sillage.store import files
+from sillage.store import files, image_files
 from sillage.store.image_files import EXTENSIONS, file_of
-from sillage.store.tables import brands, images
+from sillage.store.tables import brands, images, public_versions
 
 MAX_IMAGES = 5_000
 MAX_TEXT = 200
@@ -62,7 +60,7 @@ def keep(
 ) -> LibraryImage:  # fmt: skip
     """The same for a picture that was made ready before, outside the transaction.
 
-    Raises: BadInput where the library is full.
+    Raises: BadInput where the library is full; TransientError where the bucket does not take it.
     """
     digest = hashlib.sha256(picture.content).hexdigest()
     mine = images.c.account_id == account_id
@@ -78,7 +76,7 @@ def keep(
     path = file_of(settings, key, EXTENSIONS[picture.type])
     assert path is not None  # noqa: S101  # a key that we have just made
     files.register(conn, account_id, "image", path, now, now + KEPT_FOR)
-    _put(path, picture.content)
+    image_files.put(settings, key, EXTENSIONS[picture.type], picture.content)
     done = conn.execute(
         images.insert().values(
             account_id=account_id, key=key, name=" ".join(name.split())[:MAX_TEXT] or "image", alt=words,
@@ -113,6 +111,13 @@ def by_keys(conn: sa.Connection, account_id: AccountId, keys: Iterable[str]) -> 
     return {row.key: _image(row) for row in rows}
 
 
+def digests_of(conn: sa.Connection, account_id: AccountId, keys: Iterable[str]) -> set[str]:
+    """The SHA-256 of those of an account's pictures that have one of these keys."""
+    wanted = list(keys)[:500]
+    mine = sa.select(images.c.sha256).where(images.c.account_id == account_id, images.c.key.in_(wanted))
+    return set(conn.execute(mine).scalars())
+
+
 def set_alt(conn: sa.Connection, account_id: AccountId, image_id: int, alt: str) -> None:
     """Say what a picture shows, for those who don't see it."""
     conn.execute(
@@ -125,30 +130,23 @@ def set_alt(conn: sa.Connection, account_id: AccountId, image_id: int, alt: str)
 def remove(conn: sa.Connection, settings: Settings, account_id: AccountId, image_id: int) -> None:
     """Throw a picture away; mails that show it show its words from now on.
 
-    Raises: NotFound.
+    Raises: NotFound; TransientError where the bucket does not answer.
     """
     found = get(conn, account_id, image_id)
     path = file_of(settings, found.key, EXTENSIONS[found.type])
     conn.execute(
         brands.update().where(brands.c.account_id == account_id, brands.c.logo_id == image_id).values(logo_id=None)
     )
+    conn.execute(
+        public_versions.update()
+        .where(public_versions.c.account_id == account_id, public_versions.c.image_id == image_id)
+        .values(image_id=None)
+    )
     conn.execute(images.delete().where(images.c.account_id == account_id, images.c.id == image_id))
     for entry in files.listed(conn, account_id):
         if entry.path == path:
             files.forget(conn, account_id, entry.id)
-    if path is not None:
-        path.unlink(missing_ok=True)
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Whole or not at all, and as good as on the disk when its row is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    with half.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
+    image_files.remove(settings, found.key, EXTENSIONS[found.type])
 
 
 def _image(row: sa.Row[tuple[object, ...]]) -> LibraryImage:

@@ -1146,3 +1146,22 @@ brands = sa.Table(
     sqlite_with_rowid=False,
     comment="How an account's mails look: what the editor offers first.",
 )
+
+public_versions = sa.Table(
+    "public_versions",
+    metadata,
+    sa.Column("campaign_id", BigId, sa.ForeignKey("campaigns.id"), primary_key=True, autoincrement=False),
+    _account(),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("variant_id", BigId, sa.ForeignKey("variants.id"), nullable=False),
+    sa.Column("is_on", sa.Boolean, nullable=False),
+    sa.Column("is_listed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("image_id", BigId, sa.ForeignKey("images.id")),
+    sa.Column("created_at", Moment, nullable=False),
+    comment=(
+        "The version of a campaign's message that everybody may see who has its address; `key` stands in it and can't"
+        " be guessed. Switched off, it is gone; `is_listed`: search engines may list it."
+    ),
+)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import AccountId, CampaignId
-from sillage.store.tables import accounts, campaigns, links, variants
+from sillage.store.tables import accounts, campaigns, links, public_versions, variants
 
 MOST_SHOWN = 500
 """Links of a variant that people are shown without asking for them: a mail may have a million."""
@@ -30,6 +30,8 @@ class Target(msgspec.Struct, frozen=True):
     keeps_ip: bool
     keeps_agent: bool
     links: dict[int, str]
+    public_key: str = ""
+    """Of the public version that its readers share; empty where there is none, or it is switched off."""
 
 
 def every_target(conn: sa.Connection) -> list[Target]:
@@ -73,6 +75,7 @@ def _targets(conn: sa.Connection, where: sa.ColumnElement[bool]) -> list[Target]
     joined = variants.join(campaigns, campaigns.c.id == variants.c.campaign_id).join(
         accounts, accounts.c.id == variants.c.account_id
     )
+    shown = sa.and_(public_versions.c.campaign_id == variants.c.campaign_id, public_versions.c.is_on)
     leading: dict[int, dict[int, str]] = {}
     numbered = sa.select(links.c.variant_id, links.c.number, links.c.url).select_from(
         links.join(variants, variants.c.id == links.c.variant_id).join(
@@ -90,8 +93,9 @@ def _targets(conn: sa.Connection, where: sa.ColumnElement[bool]) -> list[Target]
             accounts.c.locale,
             accounts.c.keeps_ip,
             accounts.c.keeps_agent,
+            public_versions.c.key,
         )
-        .select_from(joined)
+        .select_from(joined.outerjoin(public_versions, shown))
         .where(where)
     )
     return [
@@ -104,6 +108,7 @@ def _targets(conn: sa.Connection, where: sa.ColumnElement[bool]) -> list[Target]
             bool(row.keeps_ip),
             bool(row.keeps_agent),
             leading.get(row.id, {}),
+            row.key or "",
         )
         for row in rows
     ]

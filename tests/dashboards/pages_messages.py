@@ -35,6 +35,7 @@ from sillage.alarm import words as alarm_words
 from sillage.campaign import sentence
 from sillage.content import accessibility, spam
 from sillage.domain.segment_presets import PRESETS
+from sillage.domain.sharing import NAMES, Network
 from sillage.settings import ROOT
 
 FILES = sorted((ROOT / "dashboards").rglob("*.py"))
@@ -46,7 +47,7 @@ TABLES = (
     import_undo.STAYED, terms.REFUSALS, consent_panel.PURPOSES, consent_panel.STATES, consent_panel.BASES,
     behaviour_form.KINDS, behaviour_form.DID, behaviour_form.SCOPES, sentence.FIELDS,
     sentence.DAY_OPS, sentence.DID, sentence.RECENT, sentence.CONSENT, sentence.PURPOSES, sentence.DEVICES,
-    {name: name for name in PRESETS},
+    {name: name for name in PRESETS}, {Network.EMAIL: NAMES[Network.EMAIL]},
     deliverability_parts.PARTS, deliverability_parts.SAID, alarm_words.METRICS,
     alarm_words.LEVELS, alarm_words.FOLLOWS, list_parts.LISTS, list_parts.NOTES, list_parts.FIELDS,
     editor_words.LABELS, editor_words.FAULTS, editor_words.MAIL, draft_checks.STATES, accessibility.ADVICE,
@@ -61,7 +62,7 @@ def every_message() -> set[tuple[str, str | None]]:
     found |= {(terms.PROVIDERS["other"], None)} | {(reason, None) for _, _, reason in figures.RATES.values()}
     found |= {(text, None) for said in hygiene_words.TITLES.values() for text in said}
     found |= set(hygiene_words.BUTTONS.values())
-    found |= {(terms.meanings()[metric], None) for metric in figures.RATES}
+    found |= {(terms.meanings()[metric], None) for metric in (*figures.RATES, "share_count", "visit_count")}
     found |= {(text, None) for text in spam.advices()}
     found |= {(text, None) for rule in advice.rules() for text in (rule.text, rule.label)}
     found |= {(demand.text, None) for demand in demands.demands()}

@@ -17,6 +17,7 @@ from sendworker.scheduler import Scheduler
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.schedule import schedule
+from sillage.domain.ab_test import Criterion, Decide, Otherwise
 from sillage.domain.ab_verdict import Count
 from sillage.domain.ids import CampaignId
 from sillage.lake.collector import collect_once
@@ -156,6 +157,63 @@ def test_a_test_is_written_by_the_form(home: Home, browser: Browser) -> None:
     assert kept is not None
     assert (kept.test.size, kept.test.is_exact, kept.test.otherwise) == (20, True, "nobody")
     assert offsets == {0: 1, 6 * 3600: 1}
+
+
+def test_a_test_in_the_form_outlives_a_reload(home: Home, browser: Browser) -> None:
+    """Versions, settings of the test, a version's own sender and time, and what was written are there again."""
+    account = home.account("maison", "Maison", people=50)
+    now = home.settings.clock.now()
+    with home.store.write() as conn:
+        campaigns.add_sender(conn, account.id, "Camille", "camille@maison.example", now=now, verified_at=now)
+    app = browser.open(home, "new_campaign")
+    app.text_input(key="name").set_value("Spring").run()
+    app.segmented_control(key="versions").set_value(3).run()
+    app.text_input(key="subject_C").set_value("Three")
+    own = next(sender for sender in app.selectbox(key="sender_B").options if "camille" in sender)
+    app.selectbox(key="sender_B").select(own)
+    app.number_input(key="after_B").set_value(6)
+    app.selectbox(key="criterion").set_value(Criterion.OPENS).run()
+    app.number_input(key="lift_opens").set_value(5.5)
+    app.number_input(key="hours").set_value(48)
+    app.segmented_control(key="decide").set_value(Decide.BY_HAND)
+    app.segmented_control(key="otherwise").set_value(Otherwise.NOBODY)
+    app.number_input(key="hold_out").set_value(4)
+    app.run()
+    size = next(n for n in app.number_input if n.key and n.key.startswith("size_"))
+    size.set_value(7)
+    app.run()
+    (draft,) = app.query_params["draft"]
+    again = browser.open(home, "new_campaign", draft=draft)
+    assert not again.exception
+    assert not again.warning
+    assert again.segmented_control(key="versions").value == 3
+    assert again.text_input(key="subject_C").value == "Three"
+    assert again.selectbox(key="sender_B").value.email == "camille@maison.example"
+    assert again.selectbox(key="criterion").value is Criterion.OPENS
+    assert again.segmented_control(key="decide").value is Decide.BY_HAND
+    assert again.segmented_control(key="otherwise").value is Otherwise.NOBODY
+    numbers = {key: again.number_input(key=key).value for key in ("after_B", "lift_opens", "hours", "hold_out")}
+    assert numbers == {"after_B": 6, "lift_opens": 5.5, "hours": 48, "hold_out": 4}
+    assert again.number_input(key=size.key).value == 7
+
+
+def test_shares_in_the_form_outlive_a_reload(home: Home, browser: Browser) -> None:
+    """Fixed shares stay as they were set, for two versions and for more."""
+    home.account("maison", "Maison", people=50)
+    app = browser.open(home, "new_campaign")
+    app.text_input(key="name").set_value("Spring").run()
+    app.segmented_control(key="versions").set_value(3).run()
+    app.segmented_control(key="way").set_value("shares").run()
+    app.number_input(key="share_B").set_value(20)
+    app.number_input(key="share_C").set_value(30)
+    app.run()
+    (draft,) = app.query_params["draft"]
+    again = browser.open(home, "new_campaign", draft=draft)
+    assert again.segmented_control(key="way").value == "shares"
+    assert [again.number_input(key=f"share_{n}").value for n in "BC"] == [20, 30]
+    again.segmented_control(key="versions").set_value(2).run()
+    again.slider(key="share").set_value(10).run()
+    assert browser.open(home, "new_campaign", draft=draft).slider(key="share").value == 10
 
 
 def test_the_pictures_carry_what_they_show() -> None:

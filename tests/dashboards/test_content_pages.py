@@ -132,3 +132,34 @@ def test_fields_without_a_default_are_asked_for(bare: Home, browser: Browser) ->
 
         (made,) = campaigns.listed(conn, ME)
         assert dict(campaigns.variants_of(conn, ME, made.id)[0].source.defaults) == {"city": "you there"}
+
+
+@pytest.mark.parametrize("keeps_address", [True, False])
+def test_template_becomes_a_draft_with_the_logo_and_samples_are_told_of(
+    bare: Home, browser: Browser, *, keeps_address: bool
+) -> None:
+    """Pressed while the page is still drawn, too; what the template left is told of on the form and in the checks."""
+    bare.account("maison", "Maison", people=2)
+    out = io.BytesIO()
+    Image.new("RGB", (400, 100), "red").save(out, "PNG")
+    with bare.store.write() as conn:
+        logo = images.add(conn, bare.settings, ME, "logo", out.getvalue(), alt="", now=bare.settings.clock.now())
+        brands.set_brand(conn, ME, brands.Brand(logo=logo))
+    app = browser.open(bare, "templates", template="newsletter-classic", written="fr")
+    press = app.button(key="template_use").click()
+    if not keeps_address:
+        del app.query_params["template"]
+    press.run()
+    assert not app.exception
+    (draft,) = _drafts(bare)
+    assert f'src="{bare.settings.base_url}{logo.path}" alt="Maison"' in draft.written.body
+    assert "cid:" not in draft.written.body
+    form = browser.open(bare, "new_campaign", draft=str(draft.id))
+    (told,) = form.warning
+    assert "3 sample pictures of the template are still in it." in told.value
+    assert "lead to example.com" in told.value
+    checks = browser.open(bare, "editor", draft=str(draft.id))
+    checks.segmented_control(key=f"view_{draft.id}").set_value("checks").run()
+    assert any("sample pictures" in warning.value for warning in checks.warning)
+    form.text_area(key="source_A").set_value("<mjml><mj-body></mj-body></mjml>").run()
+    assert not form.warning

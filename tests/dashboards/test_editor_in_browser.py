@@ -13,10 +13,10 @@ from PIL import Image
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
 from screenshots import ARGS, CHROMIUM, served
 
-from sillage.domain.campaign import SourceKind
+from sillage.domain.campaign import CampaignState, SourceKind
 from sillage.domain.ids import AccountId
 from sillage.domain.sign_in import Role
-from sillage.store import drafts, images
+from sillage.store import campaigns, drafts, images
 from sillage.store.drafts import DraftMail, Written
 
 READY_MS = 60_000
@@ -273,3 +273,28 @@ def test_second_writer_is_told_and_nothing_is_lost(home: Home, address: str, chr
     assert any("What the first one wrote" in body for body in bodies)
     for page in (first, second):
         page.context.close()
+
+
+def test_browser_that_closes_in_the_middle_of_scheduling_leaves_all_or_nothing(
+    home: Home, address: str, chromium: Browser
+) -> None:
+    """Whenever the window goes, there is no campaign or a whole one on its way, and the draft is kept."""
+    for number, wait_ms in enumerate((0, 30, 150)):
+        name = f"Closed {number}"
+        draft = _begin(home, name=name)
+        with home.store.write() as conn:
+            drafts.keep_form(conn, AccountId(1), draft, {"name": name, "include": ["Readers"], "when": "now"})
+        page = chromium.new_context().new_page()
+        page.context.add_cookies(
+            [{"name": "sillage", "value": home.sign_in("maison"), "domain": "127.0.0.1", "path": "/"}]
+        )
+        page.goto(f"{address}/new_campaign?draft={draft}&lang=en")
+        page.get_by_role("button", name="Send to 3 people").click(timeout=READY_MS)
+        page.wait_for_timeout(wait_ms)
+        page.context.close()
+        time.sleep(1)
+        with home.store.read() as conn:
+            made = [c for c in campaigns.listed(conn, AccountId(1)) if c.name == name]
+            assert [c.state for c in made] in ([], [CampaignState.SCHEDULED])
+            assert all(campaigns.variants_of(conn, AccountId(1), c.id) and c.send_at for c in made)
+        assert _now(home, draft).form["name"] == name

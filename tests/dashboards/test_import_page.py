@@ -46,6 +46,7 @@ def test_a_file_is_looked_at_and_imported_into_a_group(bare: Home, browser: Brow
     app = _until_over(app)
     tiles = {metric.label: metric.value for metric in app.metric}
     assert (tiles["Accepted"], tiles["Refused"], tiles["Mailable"]) == ("2", "1", "2")
+    assert tiles["Contacts"] == "2", "what was shown before the import is not shown once more"
     assert not app.error
     with bare.store.read() as conn:
         account = accounts.only_account(conn)
