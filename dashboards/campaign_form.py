@@ -8,12 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import ab_form
+from dashboards import ab_form, trial_send
 from dashboards.field_defaults import defaults
 from dashboards.shell import ASSETS, Desk
+from sillage.campaign.create import VariantSpec
+from sillage.campaign.test_send import Version
 from sillage.content.intake import text_of
 from sillage.content.message import Source
-from sillage.domain.campaign import SourceKind
+from sillage.domain.campaign import MessageKind, SourceKind
 from sillage.store.campaigns import Sender
 
 MJML, HTML = "MJML", "HTML"
@@ -59,6 +61,16 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
         "name": name, "subject": subject, "preheader": preheader, language.lower(): source, "files": shown,
         "defaults": empty,
     }  # fmt: skip
+
+
+def trial(desk: Desk, kind: MessageKind, sender: Sender, parts: Sequence[Mapping[str, Any]]) -> None:
+    """A test of what the form holds, to colleagues."""
+
+    def versions(chosen: Sender) -> list[Version]:
+        whole = [VariantSpec.model_validate(dict(part)) for part in parts]
+        return [Version(v.name, chosen, v.source) for v in whole]
+
+    trial_send.popover(desk, "form", kind, versions, sender=sender)
 
 
 def spec(

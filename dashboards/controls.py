@@ -8,7 +8,7 @@ from functools import partial
 import sqlalchemy as sa
 import streamlit as st
 
-from dashboards import alarms, draft_list, terms
+from dashboards import alarms, draft_list, terms, trial_send
 from dashboards.progress import handed_over
 from dashboards.shell import Desk
 from dashboards.words import plain
@@ -19,6 +19,7 @@ from sillage.store.campaigns import Balance, Campaign
 from sillage.store.incidents import Incident, PausedSlice
 
 MAY_PAUSE = (S.SENDING, S.WAITING)
+MAY_TRY = (S.DRAFT, S.SCHEDULED)
 MAY_CANCEL = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
 
 
@@ -51,6 +52,8 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
             words.t("Send now after all"), icon=":material/send:", key=f"held-{key}"
         ):
             _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id))
+        if campaign.state in MAY_TRY:
+            trial_send.of_campaign(desk, campaign)
         if campaign.state is S.CLOSED:
             _missing(desk, campaign, key)
         draft_list.of_campaign(desk, campaign)

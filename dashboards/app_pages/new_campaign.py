@@ -40,6 +40,7 @@ def new_campaign(desk: Desk) -> None:
             format_func=lambda s: f"{s.name} <{s.email}>" + ("" if s.verified_at else f" ({words.t('not verified')})"),
         )  # fmt: skip
         parts = campaign_form.contents(desk)
+        campaign_form.trial(desk, kind, sender, parts)
         spam_panel(desk, kind, sender, parts)
     with right:
         names = [size[0] for size in sizes]

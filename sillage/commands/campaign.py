@@ -19,6 +19,7 @@ from sillage.campaign.ab_told import as_data, as_text
 from sillage.campaign.create import create_campaign, read_folder
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.spam_test import spam_test
+from sillage.commands import _campaign_flow
 from sillage.commands.account import open_store
 from sillage.commands.exports import campaign_people
 from sillage.content.letter import read_letter
@@ -314,6 +315,7 @@ def report(
 
 
 app.command(name="people")(campaign_people)
+_campaign_flow.add_to(app)
 
 
 def _moment(text: str | None, settings: Settings) -> datetime | None:

@@ -1146,3 +1146,28 @@ brands = sa.Table(
     sqlite_with_rowid=False,
     comment="How an account's mails look: what the editor offers first.",
 )
+
+test_mails = sa.Table(
+    "test_mails",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("contact_id", BigId),
+    sa.Column("asked_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("message", sa.LargeBinary),
+    sa.Column("state", sa.Text, nullable=False, server_default="due"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index("ix_test_mails_due", "state", "due_at"),
+    sa.Index("ix_test_mails_account", "account_id", "id"),
+    sa.CheckConstraint("state in ('due', 'sent', 'failed')", name="state_known"),
+    sqlite_autoincrement=True,
+    comment=(
+        "Mails of a campaign on their way to colleagues, for a look: part of no figure. `message` goes once it is"
+        " settled, and the row a week later; `contact_id` is whose data it was filled with."
+    ),
+)

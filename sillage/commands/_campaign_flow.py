@@ -1,0 +1,51 @@
+"""What goes on around a campaign: a test to colleagues, approval, copies, those who did not react."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+
+from sillage.campaign.test_send import send_test, versions_of
+from sillage.commands.account import open_store
+from sillage.domain.contact import EmailAddress
+from sillage.settings import Settings
+from sillage.store import accounts, campaigns, contacts
+from sillage.store.accounts import Account
+from sillage.store.campaigns import Campaign
+
+AccountOption = Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give these commands to `sillage campaign`."""
+    app.command(name="test-send")(to_colleagues)
+
+
+def _find(conn: sa.Connection, account: str | None, name: str) -> tuple[Account, Campaign]:
+    owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+    return owner, campaigns.by_name(conn, owner.id, name)
+
+
+def to_colleagues(
+    name: str,
+    *,
+    to: Annotated[list[str], typer.Option(help="A colleague's address; up to ten, each with its own --to.")],
+    contact: Annotated[str | None, typer.Option(help="Fill it with this contact's data; else with a sample.")] = None,
+    account: AccountOption = None,
+) -> None:
+    """Send each version of a campaign to colleagues, for a look: it counts in no figure and touches nobody's consent.
+
+    It leaves within seconds while `sillage up` runs.
+
+    Example: sillage campaign test-send "November news" --to ada@maison.example --contact camille@client.example
+    """
+    settings = Settings.load()
+    store = open_store(settings)
+    with store.read() as conn:
+        owner, campaign = _find(conn, account, name)
+        versions = versions_of(conn, owner.id, campaign)
+        whose = contacts.by_address(conn, owner.id, EmailAddress.parse(contact)).id if contact else None
+    count = send_test(store, settings, owner, campaign.kind, versions, to, contact_id=whose, by="command")
+    typer.echo(f"campaign {name!r}: {count} test mails are on their way")
