@@ -19,6 +19,7 @@ from sillage.domain.campaign import MessageKind, SourceKind
 from sillage.store.campaigns import Sender
 
 MJML, HTML = "MJML", "HTML"
+NOW, LATER, DRAFT = "now", "later", "draft"
 STARTER = (ASSETS / "starter.mjml").read_text("utf-8")
 
 
@@ -61,6 +62,18 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
         "name": name, "subject": subject, "preheader": preheader, language.lower(): source, "files": shown,
         "defaults": empty,
     }  # fmt: skip
+
+
+def button_label(desk: Desk, when: str, count: int) -> str:
+    """What the last button does."""
+    words = desk.words
+    if when == DRAFT:
+        return words.t("Save as a draft")
+    if desk.account.needs_approval:
+        return words.n("Ask for approval: %(count)s person", "Ask for approval: %(count)s people", count)
+    if when == NOW:
+        return words.n("Send to %(count)s person", "Send to %(count)s people", count)
+    return words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count)
 
 
 def trial(desk: Desk, kind: MessageKind, sender: Sender, parts: Sequence[Mapping[str, Any]]) -> None:

@@ -21,6 +21,7 @@ pages = {
     words.t("Campaigns"): [
         _page("campaigns", words.t("All campaigns"), "campaign"),
         _page("new_campaign", words.t("New campaign"), "edit_square"),
+        _page("approvals", words.t("Approvals"), "verified"),
     ],
     words.t("Contacts"): [
         _page("contacts", words.t("All contacts"), "group"),

@@ -16,7 +16,7 @@ from sillage.domain.ids import ContactId
 from sillage.store import people, test_mails
 from sillage.store.campaigns import Campaign, Sender
 
-STATES = {"due": "on its way", "sent": "taken by the server", "failed": "refused"}
+STATES = {"due": "on its way", "sent": "taken by the server", "failed": "refused by the server"}
 _BETWEEN = re.compile(r"[\s,;]+")
 SHOWN = 5
 

@@ -7,13 +7,14 @@ from datetime import datetime
 import streamlit as st
 
 from dashboards import ab_form, campaign_form, form_draft, queries, template_parts, terms
+from dashboards.draft_parts import author
 from dashboards.shell import Desk, go, link, show
 from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.domain.campaign import MessageKind
 
-NOW, LATER, DRAFT = "now", "later", "draft"
+NOW, LATER, DRAFT = campaign_form.NOW, campaign_form.LATER, campaign_form.DRAFT
 
 
 def new_campaign(desk: Desk) -> None:
@@ -55,11 +56,7 @@ def new_campaign(desk: Desk) -> None:
             format_func=lambda w: {NOW: words.t("now"), LATER: words.t("later"), DRAFT: words.t("keep as a draft")}[w],
         ) or DRAFT  # fmt: skip
         at = campaign_form.leaving_time(desk) if when == LATER else None
-        label = {
-            NOW: words.n("Send to %(count)s person", "Send to %(count)s people", count),
-            LATER: words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count),
-            DRAFT: words.t("Save as a draft"),
-        }[when]
+        label = campaign_form.button_label(desk, when, count)
         form_draft.keep(desk)
         wanted = campaign_form.spec(
             name=name,
@@ -96,10 +93,11 @@ def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) 
     """One transaction: a campaign that can't be scheduled is not made either."""
     words = desk.words
     spec = parse_spec(wanted, where=words.t("this campaign"))
+    by, now = author(desk), desk.now()
     with desk.store.write() as conn:
-        campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=desk.now())
+        campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=now, by=by)
         if send_at is not None:
-            moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at)
+            moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at, by=by, now=now)
     st.success(words.t("%(name)s is made.", name=spec.name))
     go(words.t("Report"), "report", {"campaign": str(campaign_id)})
 

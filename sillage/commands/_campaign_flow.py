@@ -7,25 +7,70 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
+from sillage.campaign import approval
 from sillage.campaign.test_send import send_test, versions_of
 from sillage.commands.account import open_store
 from sillage.domain.contact import EmailAddress
+from sillage.errors import NotFound
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns, contacts
+from sillage.store import accounts, campaigns, contacts, users
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 
+ByOption = Annotated[str, typer.Option("--by", help="The address of the member who does it.")]
 AccountOption = Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Give these commands to `sillage campaign`."""
     app.command(name="test-send")(to_colleagues)
+    app.command()(approve)
+    app.command()(refuse)
 
 
 def _find(conn: sa.Connection, account: str | None, name: str) -> tuple[Account, Campaign]:
     owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
     return owner, campaigns.by_name(conn, owner.id, name)
+
+
+def user_named(conn: sa.Connection, owner: Account, email: str) -> int:
+    """The member of an account with this address.
+
+    Raises: NotFound.
+    """
+    wanted = EmailAddress.parse(email).identity
+    for member in users.members_of(conn, owner.id):
+        if member.email == wanted:
+            return member.user_id
+    raise NotFound(f"account {owner.slug!r} has no member {wanted}")
+
+
+def approve(name: str, *, by: ByOption, words: str = "", account: AccountOption = None) -> None:
+    """Approve a campaign that waits for it, as a member who did not make it: it leaves at its time.
+
+    Example: sillage campaign approve "November news" --by bob@maison.example
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        who = user_named(conn, owner, by)
+        approval.approve(conn, owner.id, campaign.id, by=who, now=settings.clock.now(), words=words)
+    typer.echo(f"campaign {name!r} is approved by {by}, and leaves at its time")
+
+
+def refuse(
+    name: str, *, by: ByOption, words: Annotated[str, typer.Option(help="Why.")], account: AccountOption = None
+) -> None:
+    """Refuse a campaign that waits for approval: it is a draft again, and its author reads why.
+
+    Example: sillage campaign refuse "November news" --by bob@maison.example --words "the price is wrong"
+    """
+    settings = Settings.load()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        who = user_named(conn, owner, by)
+        approval.refuse(conn, owner.id, campaign.id, by=who, now=settings.clock.now(), words=words)
+    typer.echo(f"campaign {name!r} is refused by {by}: it is a draft again")
 
 
 def to_colleagues(

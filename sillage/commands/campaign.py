@@ -77,9 +77,10 @@ def schedule(
     name: str,
     *,
     at: Annotated[str | None, typer.Option(help="When, as 2026-11-24T10:00:00Z, or now.")] = None,
+    by: Annotated[str | None, typer.Option(help="The member who asks, where a second person has to approve.")] = None,
     account: AccountOption = None,
 ) -> None:
-    """Schedule a draft.
+    """Schedule a draft. Where the account wants a second person's approval, it waits for it.
 
     Example: sillage campaign schedule "November news" --at now
     """
@@ -88,8 +89,10 @@ def schedule(
     moment = _moment(at, settings)
     with store.write() as conn:
         owner, campaign = _find(conn, account, name)
-        when = moves.schedule(conn, owner.id, campaign.id, send_at=moment)
-    typer.echo(f"campaign {name!r} leaves at {when:%Y-%m-%d %H:%M:%S} UTC")
+        who = _campaign_flow.user_named(conn, owner, by) if by else None
+        when = moves.schedule(conn, owner.id, campaign.id, send_at=moment, by=who, now=settings.clock.now())
+    then = ", once somebody else has approved it (`sillage campaign approve`)" if owner.needs_approval else ""
+    typer.echo(f"campaign {name!r} leaves at {when:%Y-%m-%d %H:%M:%S} UTC{then}")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from sillage.domain.ab_test import Criterion, Decide, How, Otherwise
+from sillage.domain.approval import ApprovalState
 from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.consent import Channel, Purpose
@@ -65,6 +66,7 @@ accounts = sa.Table(
     sa.Column("frequency_days", sa.Integer, nullable=False, server_default="7"),
     sa.Column("currency", sa.Text, nullable=False, server_default="EUR"),
     sa.Column("attribution_days", sa.Integer, nullable=False, server_default="7"),
+    sa.Column("needs_approval", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Moment, nullable=False),
     sa.CheckConstraint("attribution_days between 1 and 90", name="attribution_days_sane"),
     sa.CheckConstraint("frequency_cap between 1 and 1000 and frequency_days between 1 and 365", name="frequency_sane"),
@@ -482,6 +484,7 @@ campaigns = sa.Table(
     sa.Column("starts_at", Moment),
     sa.Column("pause_reason", sa.Text),
     sa.Column("resume_to", sa.Text),
+    sa.Column("created_by", BigId),
     sa.Column("audience", BigId),
     sa.Column("left_out", Json, nullable=False, server_default="{}"),
     sa.Column("created_at", Moment, nullable=False),
@@ -1145,6 +1148,28 @@ brands = sa.Table(
     sa.Column("logo_id", BigId, sa.ForeignKey("images.id")),
     sqlite_with_rowid=False,
     comment="How an account's mails look: what the editor offers first.",
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("campaign_id", BigId, sa.ForeignKey("campaigns.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("asked_by", BigId),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("decided_by", BigId),
+    sa.Column("decided_at", Moment),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
+    sa.Index("ix_approvals_campaign", "account_id", "campaign_id", "id"),
+    one_of("state", ApprovalState),
+    sqlite_autoincrement=True,
+    comment=(
+        "Requests that a second person approves a campaign, and what became of each. `fingerprint` is of the content,"
+        " the audience and the time that were approved: another one, and the approval holds no more."
+    ),
 )
 
 test_mails = sa.Table(

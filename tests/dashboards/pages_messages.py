@@ -9,6 +9,7 @@ from dashboards import (
     ab_form,
     ab_result,
     advice,
+    approval_parts,
     behaviour_form,
     breakdown_parts,
     consent_panel,
@@ -30,6 +31,7 @@ from dashboards import (
     template_parts,
     terms,
     trend_parts,
+    trial_send,
 )
 from sillage.alarm import words as alarm_words
 from sillage.campaign import sentence
@@ -52,6 +54,7 @@ TABLES = (
     editor_words.LABELS, editor_words.FAULTS, editor_words.MAIL, draft_checks.STATES, accessibility.ADVICE,
     take_in_parts.WAYS, breakdown_parts.DEVICES, report_out.EVERY, trend_parts.KINDS,
     {day: day for day in report_out.WEEKDAYS},
+    take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES,
 )  # fmt: skip
 
 

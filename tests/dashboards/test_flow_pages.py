@@ -1,13 +1,19 @@
-"""What goes on around a campaign, on its pages: tests to colleagues."""
+"""What goes on around a campaign, on its pages: tests to colleagues, approval."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pytest
 from pages_world import MJML, Browser, Home
 from streamlit.testing.v1 import AppTest
 
-from sillage.domain.campaign import SourceKind
-from sillage.store import drafts, test_mails
+from sillage.campaign.create import create_campaign
+from sillage.campaign.schedule import schedule
+from sillage.domain.campaign import CampaignState, SourceKind
+from sillage.domain.ids import CampaignId
+from sillage.domain.sign_in import Role
+from sillage.store import accounts, campaigns, drafts, test_mails, users
 from sillage.store.accounts import Account
 from sillage.store.drafts import Written
 
@@ -47,3 +53,94 @@ def test_a_draft_is_sent_to_colleagues_for_a_look(bare: Home, browser: Browser, 
     app.text_area(key=f"trial_to_{key}").set_value("nobody").run()
     app.button(key=f"trial_go_{key}").click().run()
     assert "mail address" in app.error[0].value
+
+
+def waiting(home: Home, account: Account, name: str = "Lamps") -> CampaignId:
+    """A campaign that a member made ready, in an account that wants approval."""
+    home.sign_in(account.slug, Role.MEMBER)
+    now = home.settings.clock.now()
+    with home.store.write() as conn:
+        accounts.set_approval(conn, account.id, needed=True)
+        author = users.by_email(conn, f"member@{account.slug}.example")
+        assert author is not None
+        spec = home._spec(account, name)
+        made = create_campaign(conn, home.settings, account, spec, now=now, by=author.id)
+        schedule(conn, account.id, made, send_at=now + timedelta(days=1), by=author.id, now=now)
+    return made
+
+
+def state(home: Home, account: Account, campaign: CampaignId) -> CampaignState:
+    with home.store.read() as conn:
+        return campaigns.get(conn, account.id, campaign).state
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_home_says_what_waits_for_whom(bare: Home, browser: Browser, maison: Account, language: str) -> None:
+    """Another member is asked to look; the author is not."""
+    waiting(bare, maison)
+    home = browser.open(bare, "home", lang=language)
+    assert {"en": "waits for your approval", "fr": "attend votre approbation"}[language] in text(home)
+    browser.sign_in(bare.sign_in("maison", Role.MEMBER))
+    assert "your approval" not in text(home.run())
+
+
+def test_another_member_approves_what_they_see(bare: Home, browser: Browser, maison: Account) -> None:
+    """The page shows audience, time and mail; approved, it is scheduled, and the page says by whom."""
+    made = waiting(bare, maison)
+    app = browser.open(bare, "approvals", campaign=str(made))
+    assert not app.exception
+    assert "Lamps for you" in text(app)
+    assert {m.label: m.value for m in app.metric}["People who get it, as of now"] == "5"
+    app.button(key=f"approve_{made}").click().run()
+    assert state(bare, maison, made) is CampaignState.SCHEDULED
+    assert "approved by Ada" in text(app)
+
+
+def test_a_refusal_asks_for_words_and_the_author_reads_them(bare: Home, browser: Browser, maison: Account) -> None:
+    """Without words nothing happens; with them it is a draft, and the author's home says why."""
+    made = waiting(bare, maison)
+    app = browser.open(bare, "approvals", campaign=str(made))
+    app.button(key=f"refuse_{made}").click().run()
+    assert "say why" in app.error[0].value
+    app.text_input(key=f"approval_words_{made}").set_value("wrong price")
+    app.button(key=f"refuse_{made}").click().run()
+    assert state(bare, maison, made) is CampaignState.DRAFT
+    home = browser.open(bare, "home")
+    assert "wrong price" not in text(home)
+    browser.sign_in(bare.sign_in("maison", Role.MEMBER))
+    assert "wrong price" in text(home.run())
+
+
+def test_the_author_finds_no_answer_to_give(bare: Home, browser: Browser, maison: Account) -> None:
+    """Who made it is told to wait for somebody else."""
+    made = waiting(bare, maison)
+    app = browser.open(bare, "approvals", campaign=str(made))
+    browser.sign_in(bare.sign_in("maison", Role.MEMBER))
+    app.run()
+    assert "nobody approves what they made" in text(app)
+    assert not [b for b in app.button if b.key == f"approve_{made}"]
+
+
+def test_the_setting_is_an_owners_and_warns_who_is_alone(bare: Home, browser: Browser, maison: Account) -> None:
+    """Turned on by an owner who is alone, it says that nobody could approve; a member can't turn it."""
+    app = browser.open(bare, "account")
+    app.toggle(key="needs_approval").set_value(True).run()
+    assert "nobody could approve" in text(app)
+    with bare.store.read() as conn:
+        assert accounts.by_id(conn, maison.id).needs_approval
+    browser.sign_in(bare.sign_in("maison", Role.MEMBER))
+    assert app.run().toggle(key="needs_approval").disabled
+
+
+def test_the_form_asks_for_approval(bare: Home, browser: Browser, maison: Account) -> None:
+    """With the setting on the last button says that it asks, and the campaign waits."""
+    waiting(bare, maison)
+    app = browser.open(bare, "new_campaign")
+    app.text_input(key="name").set_value("Wool")
+    app.text_input(key="subject_A").set_value("Wool")
+    app.multiselect(key="include").set_value(["Readers"])
+    app.segmented_control(key="when").set_value("now").run()
+    assert app.button(key="create").label == "Ask for approval: 5 people"
+    app.button(key="create").click().run()
+    with bare.store.read() as conn:
+        assert campaigns.by_name(conn, maison.id, "Wool").state is CampaignState.APPROVAL
