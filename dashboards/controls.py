@@ -14,6 +14,7 @@ from dashboards.progress import handed_over
 from dashboards.shell import Desk, link
 from dashboards.words import plain
 from sillage.campaign import schedule as moves
+from sillage.campaign.again import is_for
 from sillage.domain.campaign import CampaignState as S
 from sillage.store import deliveries
 from sillage.store.campaigns import Balance, Campaign
@@ -49,6 +50,9 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
         if campaign.state is S.CLOSED:
             _missing(desk, campaign, key)
         draft_list.of_campaign(desk, campaign)
+        if is_for(campaign):
+            link(words.t("Once more to who did not react"), "again", icon=":material/replay:",
+                 params={"campaign": str(campaign.id)})  # fmt: skip
         if campaign.state in MAY_CANCEL:
             with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
                 st.write(_cancel_question(desk, campaign, balance, left))

@@ -17,8 +17,10 @@ from sillage.store.campaigns import Sender
 from sillage.store.drafts import Written
 
 _KEPT = re.compile(
-    r"(name|kind|when|two|share|include|exclude|(subject|preheader|language|source)_[A-Z]|default_[A-Z]_.{1,200})"
+    r"(name|kind|when|include|exclude|versions|way|share(_[A-Z])?|criterion|lift_[a-z]+|hours|decide|otherwise"
+    r"|hold_out|test_size|after_[A-Z]|(subject|preheader|language|source)_[A-Z]|default_[A-Z]_.{1,200})"
 )
+_SENDER = re.compile(r"sender(_[A-Z])?")
 _LONGEST = 1_000_000
 
 
@@ -47,9 +49,8 @@ def begin(desk: Desk, senders: Sequence[Sender], segments: Sequence[str]) -> Non
     for key in ("include", "exclude"):
         held[key] = [name for name in held.get(key) or [] if name in segments]
     held["kind"] = MessageKind(held["kind"])
-    sender = next((s for s in senders if s.id == draft.form.get("sender")), None)
-    if sender is not None:
-        held["sender"] = sender
+    known = {s.id: s for s in senders}
+    held.update({k: known[number] for k, number in draft.form.items() if _SENDER.fullmatch(k) and number in known})
     if isinstance(at := draft.form.get("at"), str):
         held["at"] = datetime.fromisoformat(at)
     _put(draft.written)
@@ -115,8 +116,9 @@ def _form() -> dict[str, Any]:
         for key, value in held.items()
         if _KEPT.fullmatch(str(key)) and isinstance(value, str | int | float | bool | list) and _is_short(value)
     }
-    if isinstance(sender := held.get("sender"), Sender):
-        found["sender"] = sender.id
+    found |= {
+        str(key): value.id for key, value in held.items() if _SENDER.fullmatch(str(key)) and isinstance(value, Sender)
+    }
     if isinstance(at := held.get("at"), datetime):
         found["at"] = at.isoformat()
     return found

@@ -8,12 +8,15 @@ import sqlalchemy as sa
 import typer
 
 from sillage.campaign import approval
+from sillage.campaign.again import To, campaign_again, counted
+from sillage.campaign.audience import audience_of
+from sillage.campaign.copying import duplicate
 from sillage.campaign.test_send import send_test, versions_of
 from sillage.commands.account import open_store
 from sillage.domain.contact import EmailAddress
 from sillage.errors import NotFound
 from sillage.settings import Settings
-from sillage.store import accounts, campaigns, contacts, users
+from sillage.store import accounts, campaigns, contacts, segments, users
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 
@@ -24,6 +27,8 @@ AccountOption = Annotated[str | None, typer.Option(help="The account's slug; not
 def add_to(app: typer.Typer) -> None:
     """Give these commands to `sillage campaign`."""
     app.command(name="test-send")(to_colleagues)
+    app.command(name="duplicate")(copy)
+    app.command()(resend)
     app.command()(approve)
     app.command()(refuse)
 
@@ -71,6 +76,59 @@ def refuse(
         who = user_named(conn, owner, by)
         approval.refuse(conn, owner.id, campaign.id, by=who, now=settings.clock.now(), words=words)
     typer.echo(f"campaign {name!r} is refused by {by}: it is a draft again")
+
+
+def copy(
+    name: str,
+    *,
+    as_: Annotated[str | None, typer.Option("--as", help="Its name; else: Copy of …")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="The member who makes it.")] = None,
+    account: AccountOption = None,
+) -> None:
+    """Make another campaign with the same content, audience and test, as a draft.
+
+    Example: sillage campaign duplicate "November news" --as "December news"
+    """
+    settings = Settings.load()
+    now = settings.clock.now()
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        who = user_named(conn, owner, by) if by else None
+        made = duplicate(conn, settings, owner, campaign.id, name=as_, by=who, now=now)
+        called = campaigns.get(conn, owner.id, made).name
+    typer.echo(f"campaign {called!r} made as a draft (number {made})")
+
+
+def resend(
+    name: str,
+    *,
+    subject: Annotated[str, typer.Option(help="Another subject.")],
+    to: Annotated[To, typer.Option(help="non_clickers, or non_openers of those whose opens may be measured.")] = (
+        To.NON_CLICKERS
+    ),
+    as_: Annotated[str | None, typer.Option("--as", help="Its name.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="The member who makes it.")] = None,
+    account: AccountOption = None,
+) -> None:
+    """Make a draft of a campaign that is over, to those whom it reached and who did not react.
+
+    Example: sillage campaign resend "November news" --subject "You may have missed this"
+    """
+    settings = Settings.load()
+    store, now = open_store(settings), settings.clock.now()
+    with store.write() as conn:
+        owner, campaign = _find(conn, account, name)
+        who = user_named(conn, owner, by) if by else None
+        made = campaign_again(conn, settings, owner, campaign.id, to, subject=subject, name=as_, by=who, now=now)
+        called = campaigns.get(conn, owner.id, made).name
+        trees = {int(s.id): s.tree for s in segments.listed(conn, owner.id)}
+    with audience_of(store, owner.id, settings) as audience:
+        exclude = [trees[i] for i in campaign.exclude if i in trees]
+        found = counted(audience, campaign, exclude, to, now=now)
+    typer.echo(
+        f"campaign {called!r} made as a draft (number {made}): {found.mailable:,} of {found.silent:,} may be mailed;"
+        f" {name!r} reached {found.reached:,}, and of {found.measurable:,} of them opens may be measured"
+    )
 
 
 def to_colleagues(

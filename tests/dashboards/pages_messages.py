@@ -9,6 +9,7 @@ from dashboards import (
     ab_form,
     ab_result,
     advice,
+    again_parts,
     approval_parts,
     behaviour_form,
     breakdown_parts,
@@ -55,6 +56,7 @@ TABLES = (
     take_in_parts.WAYS, breakdown_parts.DEVICES, report_out.EVERY, trend_parts.KINDS,
     {day: day for day in report_out.WEEKDAYS},
     take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES,
+    take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES, again_parts.WHO,
 )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_content_of_a_campaign_is_opened_in_the_editor(bare: Home, browser: Brow
     with bare.store.read() as conn:
         (made,) = drafts.listed(conn, AccountId(1))
     assert "mj-button" in made.written.body
-    assert (made.form["name"], made.form["include"]) == ("Autumn 2", ["Readers"])
+    assert (made.form["name"], made.form["include"]) == ("Copie de « Autumn »", ["Readers"])
 
 
 def test_draft_becomes_a_template(bare: Home, browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""What goes on around a campaign, on its pages: tests to colleagues, approval."""
+"""What goes on around a campaign, on its pages: tests to colleagues, approval, copies, once more."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from pages_world import MJML, Browser, Home
 from streamlit.testing.v1 import AppTest
 
-from sillage.campaign.create import create_campaign
+from sillage.campaign.create import create_campaign, parse_spec
 from sillage.campaign.schedule import schedule
 from sillage.domain.campaign import CampaignState, SourceKind
 from sillage.domain.ids import CampaignId
 from sillage.domain.sign_in import Role
-from sillage.store import accounts, campaigns, drafts, test_mails, users
+from sillage.store import ab_tests, accounts, campaigns, drafts, test_mails, users
 from sillage.store.accounts import Account
 from sillage.store.drafts import Written
 
@@ -144,3 +144,50 @@ def test_the_form_asks_for_approval(bare: Home, browser: Browser, maison: Accoun
     app.button(key="create").click().run()
     with bare.store.read() as conn:
         assert campaigns.by_name(conn, maison.id, "Wool").state is CampaignState.APPROVAL
+
+
+def test_a_copy_opens_in_the_form_with_its_test(bare: Home, browser: Browser, maison: Account) -> None:
+    """Duplicate fills the form of another campaign: versions, test, audience, a name of its own; no box warns."""
+    now = bare.settings.clock.now()
+    raw = {
+        "name": "Lamps", "sender": {"name": maison.name, "email": "news@maison.example"}, "include": ["Readers"],
+        "variants": [{"name": n, "subject": f"Subject {n}", "mjml": MJML} for n in "AB"],
+        "test": {"size": 2, "criterion": "opens", "decide_after_hours": 6, "lift": 0.07},
+    }  # fmt: skip
+    with bare.store.write() as conn:
+        made = create_campaign(conn, bare.settings, maison, parse_spec(raw, where="test"), now=now)
+    app = browser.open(bare, "report", campaign=str(made))
+    app.button(key=f"copy-campaign-{made}").click().run()
+    with bare.store.read() as conn:
+        (draft,) = drafts.listed(conn, maison.id)
+    form = browser.open(bare, "new_campaign", draft=str(draft.id))
+    assert not form.exception
+    assert not form.warning
+    assert form.text_input(key="name").value == "Copie de « Lamps »"
+    assert form.multiselect(key="include").value == ["Readers"]
+    assert [form.text_input(key=f"subject_{n}").value for n in "AB"] == ["Subject A", "Subject B"]
+    assert form.selectbox(key="criterion").value == "opens"
+    assert (form.number_input(key="hours").value, form.number_input(key="lift_opens").value) == (6, 7.0)
+    assert next(n.value for n in form.number_input if n.label == "People of each version") == 2
+    form.button(key="create").click().run()
+    with bare.store.read() as conn:
+        copy = campaigns.by_name(conn, maison.id, "Copie de « Lamps »")
+        test = ab_tests.of_campaign(conn, maison.id, copy.id)
+    assert test is not None
+    assert (test.test.size, test.test.hours, test.test.criterion) == (2, 6, "opens")
+
+
+def test_the_page_says_how_many_did_not_react_and_why_fewer_get_it(world: Home, browser: Browser) -> None:
+    """Of 1,000 readers 10 bounced and 200 clicked: 790 get it again; non-openers are fewer, with why."""
+    with world.store.read() as conn:
+        account = accounts.by_slug(conn, "maison")
+        autumn = campaigns.by_name(conn, account.id, "Autumn 1").id
+    app = browser.open(world, "again", account="maison", campaign=str(autumn))
+    assert not app.exception
+    assert app.metric[1].value == "790"
+    assert app.button(key="again_make").label == "Make the draft for 790 people"
+    app.segmented_control(key="again_to").set_value("non_openers").run()
+    assert app.metric[1].value == "490"
+    assert "1,990 of the 1,990 whom it reached" in text(app)
+    app.button(key="again_make").click().run()
+    assert "another subject" in app.error[0].value
