@@ -96,7 +96,8 @@ def _variant(variant: Variant, senders: Mapping[int, Sender], named: Mapping[int
 
 def _test(test: AbTest) -> dict[str, Any]:
     return {
-        "size": test.size if test.is_exact else "auto", "criterion": test.criterion.value, "lift": round(test.lift, 6) or None,
+        "size": test.size if test.is_exact else "auto", "criterion": test.criterion.value,
+        "lift": round(test.lift, 6) or None,
         "decide": test.decide.value, "decide_after_hours": test.hours, "otherwise": test.otherwise.value,
         "hold_out": test.hold_out,
     }  # fmt: skip

@@ -1172,6 +1172,46 @@ approvals = sa.Table(
     ),
 )
 
+recurrences = sa.Table(
+    "recurrences",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("draft_id", BigId, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("grace_s", sa.Integer, nullable=False),
+    sa.Column("next_at", Moment),
+    sa.Column("created_by", BigId),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Index("ix_recurrences_due", "state", "next_at"),
+    sa.Index("ix_recurrences_account", "account_id", "name"),
+    sa.CheckConstraint("state in ('active', 'paused', 'ended')", name="state_known"),
+    sa.CheckConstraint("grace_s between 0 and 604800", name="grace_sane"),
+    sqlite_autoincrement=True,
+    comment=(
+        "Recurring campaigns: `rule` is a cron line on the account's clock, `draft_id` what each time is made of as it"
+        " is then, `next_at` the first time that nothing was decided about yet."
+    ),
+)
+
+occurrences = sa.Table(
+    "occurrences",
+    metadata,
+    sa.Column("recurrence_id", BigId, sa.ForeignKey("recurrences.id"), primary_key=True, autoincrement=False),
+    sa.Column("occurs_at", Moment, primary_key=True),
+    _account(),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("campaign_id", BigId),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
+    sa.Column("noted_at", Moment, nullable=False),
+    sa.Index("ix_occurrences_account", "account_id", "occurs_at"),
+    sa.CheckConstraint("state in ('made', 'missed', 'failed')", name="state_known"),
+    sqlite_with_rowid=False,
+    comment="What became of each time of a recurring campaign; the key is why none is made twice.",
+)
+
 test_mails = sa.Table(
     "test_mails",
     metadata,

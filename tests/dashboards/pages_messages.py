@@ -27,6 +27,7 @@ from dashboards import (
     import_undo,
     list_parts,
     report_out,
+    recurring_parts,
     segment_form,
     take_in_parts,
     template_parts,
@@ -57,6 +58,7 @@ TABLES = (
     {day: day for day in report_out.WEEKDAYS},
     take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES,
     take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES, again_parts.WHO,
+    recurring_parts.HOW, recurring_parts.STATES, recurring_parts.HAPPENED, recurring_parts.CLOCKS,
 )  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def every_message() -> set[tuple[str, str | None]]:
     found |= {(text, None) for step in guide.steps(guide.Facts(*[False] * 6)) for text in (step.text, step.why)}
     for table in (frame.ROLES, template_parts.CATEGORIES, template_parts.NAMES):
         found |= {(text, None) for text in table.values()}
+    found |= {(text, None) for text in recurring_parts.WEEKDAYS}
     found |= {(text, None) for text in ("Account", "Campaign", "Provider", "Value", "Usual", "Critical from")}
     for path in FILES:
         found |= set(_in_code(ast.parse(path.read_text("utf-8"))))

@@ -8,14 +8,16 @@ import pytest
 from pages_world import MJML, Browser, Home
 from streamlit.testing.v1 import AppTest
 
+from sillage.campaign import recurring
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.campaign.schedule import schedule
 from sillage.domain.campaign import CampaignState, SourceKind
 from sillage.domain.ids import CampaignId
 from sillage.domain.sign_in import Role
-from sillage.store import ab_tests, accounts, campaigns, drafts, test_mails, users
+from sillage.store import ab_tests, accounts, campaigns, drafts, recurrences, test_mails, users
 from sillage.store.accounts import Account
 from sillage.store.drafts import Written
+from sillage.store.recurrences import OccurrenceState
 
 
 @pytest.fixture
@@ -191,3 +193,49 @@ def test_the_page_says_how_many_did_not_react_and_why_fewer_get_it(world: Home, 
     assert "1,990 of the 1,990 whom it reached" in text(app)
     app.button(key="again_make").click().run()
     assert "another subject" in app.error[0].value
+
+
+def test_a_recurring_campaign_is_begun_paused_and_ended(bare: Home, browser: Browser, maison: Account) -> None:
+    """The form says the next times, begins it, and the list has its rule in words and its buttons."""
+    draft(bare, maison, name="Lamps", kind="marketing", sender=1, include=["Readers"])
+    app = browser.open(bare, "recurring")
+    assert "Nothing recurs yet" in text(app)
+    app.text_input(key="recurring_name").set_value("Weekly lamps")
+    app.pills(key="recurring_days").set_value([0, 3]).run()
+    assert "Next: " in text(app)
+    app.button(key="recurring_begin").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "each Monday and Thursday at 09:00" in text(app)
+    app.button(key="recurring_pause_1").click().run()
+    app.button(key="recurring_resume_1").click().run()
+    app.button(key="recurring_end_1").click().run()
+    with bare.store.read() as conn:
+        (held,) = recurrences.listed(conn, maison.id)
+    assert (held.state, held.rule) == ("ended", "0 9 * * MON,THU")
+
+
+def test_what_can_not_recur_is_told_in_words(bare: Home, browser: Browser, maison: Account) -> None:
+    """A draft whose form was never filled, and a cron line that is none, are errors on the page."""
+    draft(bare, maison)
+    app = browser.open(bare, "recurring")
+    app.text_input(key="recurring_name").set_value("Weekly")
+    app.button(key="recurring_begin").click().run()
+    assert "sender" in app.error[0].value
+    app.segmented_control(key="recurring_how").set_value("cron").run()
+    app.text_input(key="recurring_cron").set_value("each day").run()
+    assert "five fields" in app.error[0].value
+
+
+def test_home_tells_what_could_not_be_made(bare: Home, browser: Browser, maison: Account) -> None:
+    """A time that failed stands under what needs you, with its reason."""
+    now = bare.settings.clock.now()
+    made = draft(bare, maison, name="Lamps", kind="marketing", sender=1, include=["Readers"])
+    with bare.store.write() as conn:
+        one = recurring.begin(
+            conn, bare.settings, maison, name="Weekly", draft_id=made, rule="0 9 * * *", grace=timedelta(hours=1),
+            by=None, now=now,
+        )  # fmt: skip
+        recurrences.note(conn, maison.id, one.id, now, OccurrenceState.FAILED, words="its sender is gone", now=now)
+    assert "its sender is gone" in text(browser.open(bare, "home"))
+    assert "its sender is gone" in text(browser.open(bare, "recurring"))
