@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboards import ab_form, trial_send
 from dashboards.field_defaults import defaults
-from dashboards.shell import ASSETS, Desk
+from dashboards.shell import ASSETS, Desk, link
 from sillage.campaign.create import VariantSpec
 from sillage.campaign.test_send import Version
 from sillage.content.intake import text_of
@@ -116,3 +116,14 @@ def leaving_time(desk: Desk) -> datetime:
         desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), key="at", format="DD/MM/YYYY"
     )
     return (chosen or here).replace(tzinfo=here.tzinfo)
+
+
+def missing(desk: Desk, *, has_senders: bool, has_segments: bool) -> None:
+    """What has to be there first, and the way to it."""
+    words = desk.words
+    if not has_senders:
+        st.info(words.t("A campaign needs a sender, and there is none yet."), icon=":material/badge:")
+        link(words.t("Add a sender"), "account")
+    if not has_segments:
+        st.info(words.t("A campaign goes to segments, and there is none yet."), icon=":material/filter_alt:")
+        link(words.t("Make a segment"), "segments")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards import ab_form, campaign_form, form_draft, queries, template_parts, terms
 from dashboards.draft_parts import author
-from dashboards.shell import Desk, go, link, show
+from dashboards.shell import Desk, go, show
 from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
 from sillage.campaign.create import create_campaign, parse_spec
@@ -23,7 +23,7 @@ def new_campaign(desk: Desk) -> None:
     st.title(words.t("New campaign"))
     senders, sizes = queries.senders(desk), queries.segment_sizes(desk)
     if not senders or not sizes:
-        _missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
+        campaign_form.missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
         return
     form_draft.begin(desk, senders, [size[0] for size in sizes])
     template_parts.begin_with(desk)
@@ -93,23 +93,18 @@ def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) 
     """One transaction: a campaign that can't be scheduled is not made either."""
     words = desk.words
     spec = parse_spec(wanted, where=words.t("this campaign"))
-    by, now = author(desk), desk.now()
+    by, now, held = author(desk), desk.now(), st.session_state
+    if held.get("made", ("", 0))[0] == spec.name:
+        # The second of two quick clicks: what it asks for is done.
+        go(words.t("Report"), "report", {"campaign": str(held["made"][1])})
+        return
     with desk.store.write() as conn:
         campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=now, by=by)
         if send_at is not None:
             moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at, by=by, now=now)
+    held["made"] = (spec.name, campaign_id)
     st.success(words.t("%(name)s is made.", name=spec.name))
     go(words.t("Report"), "report", {"campaign": str(campaign_id)})
-
-
-def _missing(desk: Desk, *, has_senders: bool, has_segments: bool) -> None:
-    words = desk.words
-    if not has_senders:
-        st.info(words.t("A campaign needs a sender, and there is none yet."), icon=":material/badge:")
-        link(words.t("Add a sender"), "account")
-    if not has_segments:
-        st.info(words.t("A campaign goes to segments, and there is none yet."), icon=":material/filter_alt:")
-        link(words.t("Make a segment"), "segments")
 
 
 show(new_campaign)

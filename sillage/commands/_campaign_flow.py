@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -11,10 +12,11 @@ from sillage.campaign import approval
 from sillage.campaign.again import To, campaign_again, counted
 from sillage.campaign.audience import audience_of
 from sillage.campaign.copying import duplicate
+from sillage.campaign.schedule import move_to
 from sillage.campaign.test_send import send_test, versions_of
 from sillage.commands.account import open_store
 from sillage.domain.contact import EmailAddress
-from sillage.errors import NotFound
+from sillage.errors import BadInput, NotFound
 from sillage.settings import Settings
 from sillage.store import accounts, campaigns, contacts, segments, users
 from sillage.store.accounts import Account
@@ -27,6 +29,7 @@ AccountOption = Annotated[str | None, typer.Option(help="The account's slug; not
 def add_to(app: typer.Typer) -> None:
     """Give these commands to `sillage campaign`."""
     app.command(name="test-send")(to_colleagues)
+    app.command()(move)
     app.command(name="duplicate")(copy)
     app.command()(resend)
     app.command()(approve)
@@ -76,6 +79,32 @@ def refuse(
         who = user_named(conn, owner, by)
         approval.refuse(conn, owner.id, campaign.id, by=who, now=settings.clock.now(), words=words)
     typer.echo(f"campaign {name!r} is refused by {by}: it is a draft again")
+
+
+def move(
+    name: str,
+    *,
+    at: Annotated[str, typer.Option(help="When instead, as 2026-11-24T10:00:00Z.")],
+    by: Annotated[str | None, typer.Option("--by", help="The member who does it.")] = None,
+    account: AccountOption = None,
+) -> None:
+    """Give a scheduled campaign another time, until it is planned. An approval is taken back by it.
+
+    Example: sillage campaign move "November news" --at 2026-11-25T09:00:00Z
+    """
+    settings = Settings.load()
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as exc:
+        raise BadInput(f"--at {at!r} is no time; write it as 2026-11-24T10:00:00Z", code="bad_time") from exc
+    if moment.tzinfo is None:
+        raise BadInput(f"--at {at!r} has no time zone; write it as 2026-11-24T10:00:00Z", code="no_zone")
+    moment = moment.astimezone(UTC)
+    with open_store(settings).write() as conn:
+        owner, campaign = _find(conn, account, name)
+        who = user_named(conn, owner, by) if by else None
+        move_to(conn, owner.id, campaign.id, send_at=moment, by=who, now=settings.clock.now())
+    typer.echo(f"campaign {name!r} leaves at {moment:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def copy(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from pages_world import MJML, Browser, Home
+from pages_world import MJML, Browser, Home, Told
 from streamlit.testing.v1 import AppTest
 
 from sillage.campaign import recurring
@@ -239,3 +240,76 @@ def test_home_tells_what_could_not_be_made(bare: Home, browser: Browser, maison:
         recurrences.note(conn, maison.id, one.id, now, OccurrenceState.FAILED, words="its sender is gone", now=now)
     assert "its sender is gone" in text(browser.open(bare, "home"))
     assert "its sender is gone" in text(browser.open(bare, "recurring"))
+
+
+def test_the_calendar_has_what_left_what_will_and_what_recurs(bare: Home, browser: Browser, maison: Account) -> None:
+    """Each on its day in the account's zone, with a link to it; nothing a name holds is markup."""
+    now = bare.settings.clock.now()
+    left = bare.campaign(maison, "Sent <b>once</b>", Told(5), left=now)
+    with bare.store.write() as conn:
+        later = create_campaign(conn, bare.settings, maison, bare._spec(maison, "Soon"), now=now)
+        schedule(conn, maison.id, later, send_at=now + timedelta(minutes=5), now=now)
+        made = drafts.create(
+            conn, maison.id, "Lamps", Written(SourceKind.MJML, MJML, "S"), by=None, now=now,
+            form={"name": "L", "sender": 1, "include": ["Readers"]},
+        )  # fmt: skip
+        recurring.begin(
+            conn, bare.settings, maison, name="Daily", draft_id=made.id, rule="30 5 * * *", grace=timedelta(hours=1),
+            by=None, now=now,
+        )  # fmt: skip
+    month = f"{(now + timedelta(minutes=5)).astimezone(ZoneInfo('Europe/Paris')):%Y-%m}"
+    app = browser.open(bare, "calendar", month=month, account="maison")
+    assert not app.exception
+    (shown,) = [str(e.proto.body) for e in app.get("html") if "sl-cal" in str(e.proto.body)]
+    assert f"report?lang=en&amp;account=maison&amp;campaign={left}" in shown
+    assert "Sent &lt;b&gt;once&lt;/b&gt;" in shown
+    assert f"campaign={later}" in shown
+    following = browser.open(bare, "calendar", month=f"{now + timedelta(days=40):%Y-%m}")
+    (shown,) = [str(e.proto.body) for e in following.get("html") if "sl-cal" in str(e.proto.body)]
+    assert shown.count("05:30") >= 28
+    assert "Sent" not in shown
+
+
+def test_a_scheduled_campaign_is_moved_by_the_form(bare: Home, browser: Browser, maison: Account) -> None:
+    """Its new time is what the account's clock is to show; a time that has passed is refused in words."""
+    now = bare.settings.clock.now()
+    with bare.store.write() as conn:
+        made = create_campaign(conn, bare.settings, maison, bare._spec(maison, "Soon"), now=now)
+        schedule(conn, maison.id, made, send_at=now + timedelta(days=1), now=now)
+    app = browser.open(bare, "calendar")
+    wanted = (
+        (now + timedelta(days=3)).astimezone(ZoneInfo("Europe/Paris")).replace(tzinfo=None, second=0, microsecond=0)
+    )
+    app.datetime_input(key=f"calendar_at_{made}").set_value(wanted).run()
+    app.button(key="calendar_move").click().run()
+    assert not app.exception
+    with bare.store.read() as conn:
+        found = campaigns.get(conn, maison.id, made)
+    assert found.send_at == wanted.replace(tzinfo=ZoneInfo("Europe/Paris"))
+    app.datetime_input(key=f"calendar_at_{made}").set_value(wanted - timedelta(days=30)).run()
+    app.button(key="calendar_move").click().run()
+    assert "has passed" in app.error[0].value
+
+
+@pytest.mark.parametrize("month", ["2026-13", "x", "", "9999-12", "0000-01"])
+def test_the_calendar_of_no_month_is_this_month(bare: Home, browser: Browser, maison: Account, month: str) -> None:
+    """Whatever stands in the address, a month is shown."""
+    assert maison
+    app = browser.open(bare, "calendar", month=month)
+    assert not app.exception
+    assert not app.error
+    assert f"{bare.settings.clock.now():%Y}" in text(app)
+
+
+def test_a_second_click_schedules_once(bare: Home, browser: Browser, maison: Account) -> None:
+    """Two clicks on the last button make one campaign, and the second is no error."""
+    app = browser.open(bare, "new_campaign")
+    app.text_input(key="name").set_value("Wool")
+    app.text_input(key="subject_A").set_value("Wool")
+    app.multiselect(key="include").set_value(["Readers"])
+    app.segmented_control(key="when").set_value("now").run()
+    for _ in range(2):
+        app.button(key="create").click().run()
+        assert not app.error
+    with bare.store.read() as conn:
+        assert [c.state for c in campaigns.listed(conn, maison.id)] == [CampaignState.SCHEDULED]
