@@ -9,6 +9,7 @@ from dashboards.alarms import Call
 from dashboards.shell import Desk, boundary, link
 from dashboards.words import Words, plain
 from sillage.campaign import approval
+from sillage.campaign import schedule as moves
 from sillage.domain.approval import ApprovalState
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.ids import CampaignId
@@ -38,12 +39,13 @@ def calls(desk: Desk) -> list[Call]:
         return []
     found = []
     with desk.store.read() as conn:
+        latest = {one.campaign_id: one for one in reversed(approvals.of_account(conn, desk.account_id))}
         for campaign in campaigns.listed(conn, desk.account_id):
             name = plain(campaign.name)
             if campaign.state is S.APPROVAL and approval.may_decide(conn, desk.account_id, campaign, me) is None:
                 text = words.t("%(name)s waits for your approval.", name=name)
                 found.append(Call("warning", text, "approvals", words.t("Look at it"), campaign.id))
-            if campaign.state is S.DRAFT and (last := approvals.latest(conn, desk.account_id, campaign.id)):
+            if campaign.state is S.DRAFT and (last := latest.get(campaign.id)):
                 if last.state is not ApprovalState.REFUSED or me not in {last.asked_by, campaign.created_by}:
                     continue
                 text = words.t("%(who)s refused %(name)s: %(why)s", who=plain(last.decided_by_name), name=name,
@@ -120,13 +122,27 @@ def one(desk: Desk, campaign_id: CampaignId) -> None:
     for entry in told:
         st.caption(_told(words, entry))
     if campaign.state is S.APPROVAL and me is not None:
-        if fault is None:
+        if not desk.account.needs_approval:
+            _without(desk, campaign, me)
+        elif fault is None:
             _answers(desk, campaign, seen, me)
         else:
             st.info(words.t("It waits for another member: nobody approves what they made or asked for."),
                     icon=":material/group:")  # fmt: skip
     _facts(desk, campaign)
     _mail(desk, campaign)
+
+
+def _without(desk: Desk, campaign: Campaign, me: int) -> None:
+    """The account asks for no approval any more, and this one still waits for it."""
+    words = desk.words
+    st.info(words.t("This account asks for no approval any more."), icon=":material/info:")
+    label = words.t("Schedule it without approval")
+    if st.button(label, type="primary", icon=":material/event:", key=f"without_{campaign.id}"):
+        with boundary(words), desk.store.write() as conn:
+            moves.schedule(conn, desk.account_id, campaign.id, by=me, now=desk.now())
+        st.cache_data.clear()
+        st.rerun()
 
 
 def _answers(desk: Desk, campaign: Campaign, seen: str, me: int) -> None:

@@ -94,7 +94,7 @@ def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) 
     words = desk.words
     spec = parse_spec(wanted, where=words.t("this campaign"))
     by, now, held = author(desk), desk.now(), st.session_state
-    if held.get("made", ("", 0))[0] == spec.name:
+    if held.get("made", (None, 0))[0] == wanted:
         # The second of two quick clicks: what it asks for is done.
         go(words.t("Report"), "report", {"campaign": str(held["made"][1])})
         return
@@ -102,7 +102,7 @@ def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) 
         campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=now, by=by)
         if send_at is not None:
             moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at, by=by, now=now)
-    held["made"] = (spec.name, campaign_id)
+    held["made"] = (wanted, campaign_id)
     st.success(words.t("%(name)s is made.", name=spec.name))
     go(words.t("Report"), "report", {"campaign": str(campaign_id)})
 

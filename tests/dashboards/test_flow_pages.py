@@ -313,3 +313,30 @@ def test_a_second_click_schedules_once(bare: Home, browser: Browser, maison: Acc
         assert not app.error
     with bare.store.read() as conn:
         assert [c.state for c in campaigns.listed(conn, maison.id)] == [CampaignState.SCHEDULED]
+
+
+def test_what_waits_is_scheduled_by_hand_once_nobody_asks_for_approval(
+    bare: Home, browser: Browser, maison: Account
+) -> None:
+    """The setting was turned off: whoever looks may let it leave at its time."""
+    made = waiting(bare, maison)
+    with bare.store.write() as conn:
+        accounts.set_approval(conn, maison.id, needed=False)
+    app = browser.open(bare, "approvals", campaign=str(made))
+    app.button(key=f"without_{made}").click().run()
+    assert not app.exception
+    assert state(bare, maison, made) is CampaignState.SCHEDULED
+
+
+def test_another_form_of_the_same_name_is_told_that_it_is_taken(bare: Home, browser: Browser, maison: Account) -> None:
+    """Only the very same form is the same click; another content under the same name is refused in words."""
+    app = browser.open(bare, "new_campaign")
+    app.text_input(key="name").set_value("Wool")
+    app.text_input(key="subject_A").set_value("Wool")
+    app.multiselect(key="include").set_value(["Readers"]).run()
+    app.button(key="create").click().run()
+    app.text_input(key="subject_A").set_value("Silk").run()
+    app.button(key="create").click().run()
+    assert "already" in app.error[0].value
+    with bare.store.read() as conn:
+        assert len(campaigns.listed(conn, maison.id)) == 1
