@@ -23,34 +23,6 @@ EDGES = {
     "closed": "#5B6B7F", "cancelled": "#5B6B7F", "sending": "#0B7A75", "waiting": "#0B7A75", "paused": "#F2A541",
     "held": "#C8371B", "approval": "#F2A541", RECURS: "#7A8FB0",
 }  # fmt: skip
-STYLE = """<style>
-.sl-cal{display:grid;grid-template-columns:repeat(7,minmax(0,1fr));gap:1px;
-background:color-mix(in srgb,currentColor 16%,transparent);
-border:1px solid color-mix(in srgb,currentColor 16%,transparent);border-radius:8px;overflow:hidden}
-.sl-cal>div{background:var(--sl-ground);padding:6px;min-height:92px;min-width:0}
-.sl-cal>.sl-head{min-height:0;font-weight:600;font-size:.85rem;text-align:center}
-.sl-cal .sl-out{opacity:.6}
-.sl-cal .sl-now .sl-day{text-decoration:underline;text-decoration-thickness:2px;text-underline-offset:3px;
-font-weight:700}
-.sl-day{font-size:.85rem;display:block;margin-bottom:4px}
-.sl-full{display:none}
-.sl-entry{display:block;border-left:4px solid;padding:3px 0 3px 6px;margin:0 0 5px;font-size:.85rem;line-height:1.3;
-overflow-wrap:anywhere;border-radius:2px}
-.sl-entry,.sl-entry:visited{color:inherit;text-decoration:none}
-a.sl-entry:hover,a.sl-entry:focus-visible{text-decoration:underline}
-.sl-entry small{display:block;opacity:.85;font-size:.8rem}
-.sl-list{display:block}
-.sl-list>div{min-height:0;padding:10px 12px;border-bottom:1px solid color-mix(in srgb,currentColor 16%,transparent)}
-.sl-list>.sl-head,.sl-list>.sl-none{display:none}
-.sl-list .sl-full{display:inline}.sl-list .sl-short{display:none}
-@media(max-width:760px){
-.sl-cal{display:block}
-.sl-cal>div{min-height:0;padding:10px 12px;border-bottom:1px solid color-mix(in srgb,currentColor 16%,transparent)}
-.sl-cal>.sl-head,.sl-cal>.sl-none{display:none}
-.sl-cal .sl-full{display:inline}.sl-cal .sl-short{display:none}
-.sl-entry{padding:8px 0 8px 8px;font-size:1rem}
-}
-</style>"""
 
 
 def grid(
@@ -74,7 +46,7 @@ def grid(
         lines = "".join(_line(words, entry, keep) for entry in on_it)
         cells.append(f'<div class="{" ".join(kinds)}">{told}{lines}</div>')
     shape = "sl-cal sl-list" if is_list else "sl-cal"
-    return f'{STYLE}<div class="{shape}" style="--sl-ground:{ground}">{"".join(cells)}</div>'
+    return f'<div class="{shape}" style="--sl-ground:{ground}">{"".join(cells)}</div>'
 
 
 def state_of(words: Words, entry: Entry) -> str:

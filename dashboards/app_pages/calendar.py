@@ -7,7 +7,7 @@ import streamlit as st
 from dashboards import calendar_move
 from dashboards.calendar_entries import Month, entries
 from dashboards.calendar_grid import grid
-from dashboards.shell import Desk, link, show
+from dashboards.shell import ASSETS, Desk, link, show
 
 MONTH, LIST = "month", "list"
 
@@ -32,6 +32,7 @@ def calendar_page(desk: Desk) -> None:
         st.info(words.t("Nothing left and nothing is planned in this month."), icon=":material/event_available:")
     keep = {key: st.query_params[key] for key in ("lang", "account") if key in st.query_params}
     is_dark = st.context.theme.type == "dark"
+    st.html(ASSETS / "calendar.css")
     st.html(grid(words, month.days, month.first, today, found, keep=keep, is_list=way == LIST, is_dark=is_dark))
     st.caption(words.t("Times are those of the account, %(zone)s.", zone=desk.account.timezone))
     calendar_move.form(desk)
