@@ -57,7 +57,7 @@ DID = {
     "not_opened": "opened none of what they were sent (where opens may be measured)",
     "not_clicked": "clicked nothing of what they were sent",
     "received": "were sent",
-    "reached": "were reached by",
+    "reached": "got the message",
 }
 RECENT = {
     "opened": "opened at least %(least)s of the last %(last)s campaigns sent to them",
