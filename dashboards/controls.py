@@ -29,7 +29,7 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
     """Those that the campaign's state allows, side by side. Raises what the move raises: the boundary says it."""
     words, key = desk.words, f"campaign-{campaign.id}"
     left = balance.audience - handed_over(balance)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if campaign.state in MAY_PAUSE and st.button(
             words.t("Pause"), icon=":material/pause:", key=f"pause-{key}", help=words.t("Stops within a second.")
         ):

@@ -75,11 +75,11 @@ def _card(desk: Desk, one: Recurrence, told: list[Happened]) -> None:
         st.badge(words.t(STATES[one.state.value]), color=COLOURS[one.state.value])  # type: ignore[arg-type]
     st.caption(f"{in_words(words, one.rule)} · {desk.account.timezone}")
     if one.state is RecurrenceState.ACTIVE:
-        for when in islice(occurrences(parse_rule(one.rule), zone_of(desk.account), after=desk.now()), NEXT):
-            st.markdown(f":material/event: {coming(words, when)}")
+        times = islice(occurrences(parse_rule(one.rule), zone_of(desk.account), after=desk.now()), NEXT)
+        st.markdown("  \n".join(f":material/event: {coming(words, when)}" for when in times))
     for last in told:
         _line(desk, last)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         link(words.t("Change its content"), "editor", icon=":material/edit_document:",
              params={"draft": str(one.draft_id)})  # fmt: skip
         link(words.t("Change its audience"), "new_campaign", icon=":material/group:",
@@ -165,8 +165,8 @@ def _rule(desk: Desk) -> str:
     if how == DAILY:
         return daily(at)
     if how == WEEKLY:
-        days = left.pills(
-            words.t("On"), list(range(7)), default=[0], selection_mode="multi", key="recurring_days",
+        days = left.multiselect(
+            words.t("On"), list(range(7)), default=[0], key="recurring_days",
             format_func=lambda d: words.t(WEEKDAYS[d]),
         )  # fmt: skip
         if not days:

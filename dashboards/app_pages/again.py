@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import again_parts
-from dashboards.shell import Desk, link, show
+from dashboards.shell import Desk, link, show, slot
 from dashboards.words import plain
 from sillage.campaign.again import To
 from sillage.domain.ids import CampaignId
@@ -31,7 +31,9 @@ def again_page(desk: Desk) -> None:
         words.t("To those who"), list(To), default=To.NON_CLICKERS, required=True, key="again_to",
         format_func=lambda t: words.t(again_parts.WHO[t]),
     ) or To.NON_CLICKERS  # fmt: skip
-    again_parts.told(desk, campaign, to)
+    counted = slot(160)
+    with counted.container():
+        again_parts.told(desk, campaign, to)
     again_parts.form(desk, campaign, to)
 
 

@@ -21,7 +21,7 @@ def calendar_page(desk: Desk) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             link(words.t("Before"), "calendar", icon=":material/chevron_left:", params={"month": str(month.previous)})
-            st.markdown(f"### {calendar_move.named(words, month.first)}", width="content")
+            st.markdown(f"**{calendar_move.named(words, month.first)}**", width="content")
             link(words.t("After"), "calendar", icon=":material/chevron_right:", params={"month": str(month.following)})
         way = st.segmented_control(
             words.t("Shown as"), [MONTH, LIST], default=MONTH, required=True, key="calendar_way",

@@ -113,12 +113,9 @@ def addresses(home: Home) -> dict[str, str]:
     with home.store.read() as conn:
         waiting = next((c.id for c in campaigns.listed(conn, account.id) if c.state is CampaignState.APPROVAL), None)
         over = campaigns.by_name(conn, account.id, "Autumn 1").id
-        drafted = next((d.id for d in drafts.listed(conn, account.id)), None)
     found["again"] = f"/again?campaign={over}"
     if waiting is not None:
         found["approval"] = f"/approvals?campaign={waiting}"
-    if drafted is not None:
-        found["draft"] = f"/editor?draft={drafted}"
     found["contact"] = f"/contact?contact={account.id * 1_000_000 + 1}"
     return found
 

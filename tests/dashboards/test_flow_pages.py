@@ -202,7 +202,7 @@ def test_a_recurring_campaign_is_begun_paused_and_ended(bare: Home, browser: Bro
     app = browser.open(bare, "recurring")
     assert "Nothing recurs yet" in text(app)
     app.text_input(key="recurring_name").set_value("Weekly lamps")
-    app.pills(key="recurring_days").set_value([0, 3]).run()
+    app.multiselect(key="recurring_days").set_value([0, 3]).run()
     assert "Next: " in text(app)
     app.button(key="recurring_begin").click().run()
     assert not app.exception
