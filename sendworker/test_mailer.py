@@ -34,6 +34,7 @@ class TrialMailer:
         Raises: TransientError where ops does not answer.
         """
         now, taken = self._settings.clock.now(), 0
+        error: str | None
         with self._store.read() as conn:
             due = test_mails.due(conn, now=now)
         for mail in due:

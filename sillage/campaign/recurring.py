@@ -142,7 +142,8 @@ def _make(conn: sa.Connection, settings: Settings, held: Recurrence, now: dateti
     if held.next_at is None:
         return None
     found = occurrences(parse_rule(held.rule), zone_of(account), after=held.next_at - timedelta(seconds=1))
-    times, following = list[Occurrence](), None
+    times: list[Occurrence] = []
+    following: datetime | None = None
     for one in found:
         if one.at > now + AHEAD or len(times) >= _MOST_MISSED:
             following = one.at
@@ -159,7 +160,8 @@ def _make(conn: sa.Connection, settings: Settings, held: Recurrence, now: dateti
         recurrences.note(
             conn, account.id, held.id, one.at, OccurrenceState.MISSED, words="nothing was running at its time", now=now
         )
-    made, failed = list[CampaignId](), None
+    made: list[CampaignId] = []
+    failed: str | None = None
     for one in wanted:
         campaign_id, failed = _one(conn, settings, account, held, one, now)
         made += [campaign_id] if campaign_id is not None else []

@@ -79,8 +79,10 @@ def parse_rule(text: str) -> Rule:
     asked_days = parts[2].upper().split(",")
     has_last = LAST in asked_days
     left = ",".join(part for part in asked_days if part != LAST)
-    days = None if parts[2] == "*" else (_numbers(left, 1, 31, "the day") if left else frozenset())
-    weekdays = None
+    days: frozenset[int] | None = None
+    if parts[2] != "*":
+        days = _numbers(left, 1, 31, "the day") if left else frozenset()
+    weekdays: frozenset[int] | None = None
     if parts[4] != "*":
         # 0 and 7 are Sunday; our own count begins on Monday.
         weekdays = frozenset((n - 1) % 7 for n in _numbers(parts[4], 0, 7, "the weekday", _DAYS, first=1))
