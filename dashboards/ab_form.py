@@ -136,8 +136,10 @@ def ab_block(desk: Desk, arms: int, audience: int) -> dict[str, Any]:
         out = int(st.number_input(
             words.t("People who get nothing, to measure the campaign against"), 0, 1_000_000, key="hold_out"
         ))  # fmt: skip
-        asked = AbSpec(criterion=criterion, lift=lift / _POINT, decide=decide, decide_after_hours=int(hours),
-                       otherwise=otherwise, hold_out=out)  # fmt: skip
+        asked = AbSpec(
+            criterion=criterion, lift=lift / _POINT, decide=decide or Decide.WHEN_SURE, decide_after_hours=int(hours),
+            otherwise=otherwise or Otherwise.FIRST, hold_out=out,
+        )  # fmt: skip
         try:
             wanted = proposal(asked, arms, known)
         except BadInput:
