@@ -26,8 +26,8 @@ from dashboards import (
     import_form,
     import_undo,
     list_parts,
-    report_out,
     recurring_parts,
+    report_out,
     segment_form,
     take_in_parts,
     template_parts,
@@ -56,8 +56,7 @@ TABLES = (
     editor_words.LABELS, editor_words.FAULTS, editor_words.MAIL, draft_checks.STATES, accessibility.ADVICE,
     take_in_parts.WAYS, breakdown_parts.DEVICES, report_out.EVERY, trend_parts.KINDS,
     {day: day for day in report_out.WEEKDAYS},
-    take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES,
-    take_in_parts.WAYS, approval_parts.STATES, trial_send.STATES, again_parts.WHO,
+    approval_parts.STATES, trial_send.STATES, again_parts.WHO,
     recurring_parts.HOW, recurring_parts.STATES, recurring_parts.HAPPENED, recurring_parts.CLOCKS,
 )  # fmt: skip
 
