@@ -12,13 +12,12 @@ from dashboards.queries import CALM_S, cached
 from dashboards.shell import Desk
 from dashboards.words import Words
 from sillage.campaign.ab_setup import RELATIVE_LIFT, AbSpec, proposal
+from sillage.campaign.form import NAMES, SHARES, TEST
 from sillage.domain.ab_size import Proposal
 from sillage.domain.ab_test import DEFAULT_HOURS, MAX_HOURS, Criterion, Decide, Otherwise
 from sillage.errors import BadInput
 from sillage.lake.usual import Usual, usual
 
-NAMES = "ABCDE"
-TEST, SHARES = "test", "shares"
 CRITERIA = {
     Criterion.CLICKS: "most clicks",
     Criterion.OPENS: "most opens, of those who may be measured",
@@ -37,13 +36,15 @@ Content = Callable[[Desk, str], dict[str, Any]]
 def versions(desk: Desk, content: Content) -> list[dict[str, Any]]:
     """One to five versions, each as `content` draws it, with its share, or with its own sender and time in a test."""
     words = desk.words
-    _begin("versions", 1)
-    count = int(
+    # What a draft holds of the form stands in the state already: a default beside it would be two.
+    held = st.session_state
+    held.setdefault("versions", 1)
+    count = (
         st.segmented_control(words.t("Versions"), list(range(1, len(NAMES) + 1)), required=True, key="versions") or 1
     )
     if count == 1:
         return [content(desk, "A")]
-    _begin("way", TEST)
+    held.setdefault("way", TEST)
     way = st.segmented_control(
         words.t("Who gets which"), [TEST, SHARES], required=True, key="way",
         format_func=lambda w: words.t("a test: the winner goes to the rest") if w == TEST else words.t("fixed shares"),
@@ -58,11 +59,6 @@ def versions(desk: Desk, content: Content) -> list[dict[str, Any]]:
     return found
 
 
-def _begin(key: str, value: Any) -> None:
-    """What a widget holds until somebody changes it: what a draft put there before stands."""
-    st.session_state.setdefault(key, value)
-
-
 def is_test(count: int) -> bool:
     """Whether the form has a test of so many versions."""
     return count > 1 and st.session_state.get("way") == TEST
@@ -70,14 +66,14 @@ def is_test(count: int) -> bool:
 
 def _shares(words: Words, names: str) -> dict[str, int]:
     if len(names) == 2:  # noqa: PLR2004  # one number says both
-        _begin("share", 50)
+        st.session_state.setdefault("share", 50)
         share = st.slider(words.t("Share of version B, in per cent"), 1, 99, key="share")
         return {"A": 100 - share, "B": share}
     found, even = {}, 100 // len(names)
     columns = st.columns(len(names) - 1)
     for column, name in zip(columns, names[1:], strict=True):
         label = words.t("Share of %(name)s, in per cent", name=name)
-        _begin(f"share_{name}", even)
+        st.session_state.setdefault(f"share_{name}", even)
         found[name] = int(column.number_input(label, 1, 96, key=f"share_{name}"))
     rest = 100 - sum(found.values())
     if rest < 1:
@@ -96,7 +92,7 @@ def _own(desk: Desk, name: str) -> dict[str, Any]:
         words.t("Sender of this version"), senders, key=f"sender_{name}",
         format_func=lambda s: words.t("as the campaign") if s is None else f"{s.name} <{s.email}>",
     )  # fmt: skip
-    _begin(f"after_{name}", 0)
+    st.session_state.setdefault(f"after_{name}", 0)
     after = right.number_input(words.t("Leaves so many hours later"), 0, MAX_HOURS, key=f"after_{name}")
     if sender is not None:
         own["sender"] = {"name": sender.name, "email": sender.email, "reply_to": sender.reply_to}
@@ -112,37 +108,38 @@ def usual_rates(desk: Desk) -> dict[Criterion, Usual]:
 def ab_block(desk: Desk, arms: int, audience: int) -> dict[str, Any]:
     """The settings of a test, and in words how many people it needs; as the plain data of campaign.toml."""
     words, known = desk.words, usual_rates(desk)
+    held = st.session_state
+    for key, first in (
+        ("criterion", list(Criterion)[1]), ("hours", DEFAULT_HOURS), ("decide", Decide.WHEN_SURE),
+        ("otherwise", Otherwise.FIRST), ("hold_out", 0),
+    ):  # fmt: skip
+        held.setdefault(key, first)
     with st.container(border=True):
         st.markdown(f"**{words.t('The test')}**")
-        _begin("criterion", list(Criterion)[1])
         criterion = st.selectbox(words.t("The winner has the"), list(Criterion), key="criterion",
                                  format_func=lambda c: words.t(CRITERIA[c]))  # fmt: skip
         left, right = st.columns(2)
         base = known[criterion]
-        _begin(f"lift_{criterion}", max(_LEAST_LIFT, round(base.rate * RELATIVE_LIFT * _POINT, 2)))
+        held.setdefault(f"lift_{criterion}", max(_LEAST_LIFT, round(base.rate * RELATIVE_LIFT * _POINT, 2)))
         lift = left.number_input(
-            words.t("Smallest difference to see, in points"), _LEAST_LIFT, 50.0, step=0.1, key=f"lift_{criterion}"
-        )
-        _begin("hours", DEFAULT_HOURS)
+            words.t("Smallest difference to see, in points"), _LEAST_LIFT, 50.0, step=0.1, key=f"lift_{criterion}",
+        )  # fmt: skip
         hours = right.number_input(words.t("Ends after, in hours"), 1, MAX_HOURS, key="hours")
-        _begin("decide", Decide.WHEN_SURE)
         decide = st.segmented_control(
             words.t("The winner is named"), list(Decide), required=True, key="decide",
             format_func=lambda d: words.t(DECIDE[d]),
-        ) or Decide.WHEN_SURE  # fmt: skip
-        _begin("otherwise", Otherwise.FIRST)
+        )  # fmt: skip
         otherwise = st.segmented_control(
-            words.t("Where nobody is sure, the rest gets"), list(Otherwise), required=True, key="otherwise",
-            format_func=lambda o: words.t(OTHERWISE[o]),
-        ) or Otherwise.FIRST  # fmt: skip
-        _begin("hold_out", 0)
-        out = int(
-            st.number_input(
-                words.t("People who get nothing, to measure the campaign against"), 0, 1_000_000, key="hold_out"
-            )
-        )
-        asked = AbSpec(criterion=criterion, lift=lift / _POINT, decide=decide, decide_after_hours=int(hours),
-                       otherwise=otherwise, hold_out=out)  # fmt: skip
+            words.t("Where nobody is sure, the rest gets"), list(Otherwise), required=True,
+            key="otherwise", format_func=lambda o: words.t(OTHERWISE[o]),
+        )  # fmt: skip
+        out = int(st.number_input(
+            words.t("People who get nothing, to measure the campaign against"), 0, 1_000_000, key="hold_out"
+        ))  # fmt: skip
+        asked = AbSpec(
+            criterion=criterion, lift=lift / _POINT, decide=decide or Decide.WHEN_SURE, decide_after_hours=int(hours),
+            otherwise=otherwise or Otherwise.FIRST, hold_out=out,
+        )  # fmt: skip
         try:
             wanted = proposal(asked, arms, known)
         except BadInput:
@@ -152,8 +149,12 @@ def ab_block(desk: Desk, arms: int, audience: int) -> dict[str, Any]:
         st.markdown(sentence(words, wanted, arms, int(hours), audience, out))
         if not base.is_own:
             st.caption(words.t("The account has sent too little to know its own rates: these are assumed."))
-        _begin(f"size_{wanted.size}", wanted.size)
-        size = st.number_input(words.t("People of each version"), 1, 10_000_000, key=f"size_{wanted.size}")
+        asked_for = int(held.get("test_size") or wanted.size)
+        size = st.number_input(words.t("People of each version"), 1, 10_000_000, asked_for, key=f"size_{wanted.size}")
+        if size == wanted.size:
+            held.pop("test_size", None)
+        else:
+            held["test_size"] = int(size)
     exact = "auto" if size == wanted.size else int(size)
     return {**asked.model_dump(mode="json"), "size": exact}
 

@@ -10,16 +10,18 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from dashboards import ab_form, sample_check
+from dashboards import ab_form, sample_check, trial_send
 from dashboards.field_defaults import defaults
-from dashboards.shell import ASSETS, Desk
+from dashboards.shell import ASSETS, Desk, link
 from sillage.campaign.create import VariantSpec
+from sillage.campaign.trial_send import Version
 from sillage.content.intake import text_of
 from sillage.content.message import Source
-from sillage.domain.campaign import SourceKind
+from sillage.domain.campaign import MessageKind, SourceKind
 from sillage.store.campaigns import Sender
 
 MJML, HTML = "MJML", "HTML"
+NOW, LATER, DRAFT = "now", "later", "draft"
 STARTER = (ASSETS / "starter.mjml").read_text("utf-8")
 
 
@@ -64,6 +66,28 @@ def _content(desk: Desk, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def button_label(desk: Desk, when: str, count: int) -> str:
+    """What the last button does."""
+    words = desk.words
+    if when == DRAFT:
+        return words.t("Save as a draft")
+    if desk.account.needs_approval:
+        return words.n("Ask for approval: %(count)s person", "Ask for approval: %(count)s people", count)
+    if when == NOW:
+        return words.n("Send to %(count)s person", "Send to %(count)s people", count)
+    return words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count)
+
+
+def trial(desk: Desk, kind: MessageKind, sender: Sender, parts: Sequence[Mapping[str, Any]]) -> None:
+    """A test of what the form holds, to colleagues."""
+
+    def versions(chosen: Sender) -> list[Version]:
+        whole = [VariantSpec.model_validate(dict(part)) for part in parts]
+        return [Version(v.name, chosen, v.source) for v in whole]
+
+    trial_send.popover(desk, "form", kind, versions, sender=sender)
+
+
 def spec(
     *,
     name: str,
@@ -103,3 +127,14 @@ def leaving_time(desk: Desk) -> datetime:
         desk.words.t("Leaves at (%(zone)s)", zone=desk.account.timezone), key="at", format="DD/MM/YYYY"
     )
     return (chosen or here).replace(tzinfo=here.tzinfo)
+
+
+def missing(desk: Desk, *, has_senders: bool, has_segments: bool) -> None:
+    """What has to be there first, and the way to it."""
+    words = desk.words
+    if not has_senders:
+        st.info(words.t("A campaign needs a sender, and there is none yet."), icon=":material/badge:")
+        link(words.t("Add a sender"), "account")
+    if not has_segments:
+        st.info(words.t("A campaign goes to segments, and there is none yet."), icon=":material/filter_alt:")
+        link(words.t("Make a segment"), "segments")

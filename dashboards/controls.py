@@ -8,25 +8,28 @@ from functools import partial
 import sqlalchemy as sa
 import streamlit as st
 
-from dashboards import alarms, draft_list, terms
+from dashboards import alarms, draft_list, terms, trial_send
+from dashboards.draft_parts import author
 from dashboards.progress import handed_over
-from dashboards.shell import Desk
+from dashboards.shell import Desk, link
 from dashboards.words import plain
 from sillage.campaign import schedule as moves
+from sillage.campaign.again import is_for
 from sillage.domain.campaign import CampaignState as S
 from sillage.store import deliveries
 from sillage.store.campaigns import Balance, Campaign
 from sillage.store.incidents import Incident, PausedSlice
 
 MAY_PAUSE = (S.SENDING, S.WAITING)
-MAY_CANCEL = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
+MAY_TRY = (S.DRAFT, S.APPROVAL, S.SCHEDULED)
+MAY_CANCEL = (S.DRAFT, S.APPROVAL, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
 
 
 def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
     """Those that the campaign's state allows, side by side. Raises what the move raises: the boundary says it."""
     words, key = desk.words, f"campaign-{campaign.id}"
     left = balance.audience - handed_over(balance)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if campaign.state in MAY_PAUSE and st.button(
             words.t("Pause"), icon=":material/pause:", key=f"pause-{key}", help=words.t("Stops within a second.")
         ):
@@ -39,14 +42,7 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
                 if st.button(words.n("Send to %(count)s person", "Send to %(count)s people", left),
                              key=f"resume-{key}", type="primary"):  # fmt: skip
                     _move(desk, lambda conn: moves.resume(conn, desk.account_id, campaign.id, now=desk.now()))
-        if (
-            campaign.state is S.DRAFT
-            and campaign.send_at is None
-            and st.button(
-                words.t("Send now"), icon=":material/send:", key=f"now-{key}", help=words.t("Planned within a minute.")
-            )
-        ):
-            _move(desk, lambda conn: moves.schedule(conn, desk.account_id, campaign.id, send_at=desk.now()))
+        _before(desk, campaign, key)
         if campaign.state is S.HELD and st.button(
             words.t("Send now after all"), icon=":material/send:", key=f"held-{key}"
         ):
@@ -54,11 +50,37 @@ def buttons(desk: Desk, campaign: Campaign, balance: Balance) -> None:
         if campaign.state is S.CLOSED:
             _missing(desk, campaign, key)
         draft_list.of_campaign(desk, campaign)
+        if is_for(campaign):
+            link(words.t("Once more to who did not react"), "again", icon=":material/replay:",
+                 params={"campaign": str(campaign.id)})  # fmt: skip
         if campaign.state in MAY_CANCEL:
             with st.popover(words.t("Cancel"), icon=":material/cancel:", key=f"ask-cancel-{key}"):
                 st.write(_cancel_question(desk, campaign, balance, left))
                 if st.button(words.t("Cancel it for good"), key=f"cancel-{key}", type="primary"):
                     _move(desk, lambda conn: moves.cancel(conn, desk.account_id, campaign.id, now=desk.now()))
+
+
+def _before(desk: Desk, campaign: Campaign, key: str) -> None:
+    """What may be done to one that has not left."""
+    words = desk.words
+    if (
+        campaign.state is S.DRAFT
+        and campaign.send_at is None
+        and st.button(
+            words.t("Send now"), icon=":material/send:", key=f"now-{key}", help=words.t("Planned within a minute.")
+        )
+    ):
+        _move(
+            desk,
+            lambda conn: moves.schedule(
+                conn, desk.account_id, campaign.id, send_at=desk.now(), by=author(desk), now=desk.now()
+            ),
+        )
+    if campaign.state is S.APPROVAL:
+        link(words.t("Look at it, and approve"), "approvals", icon=":material/verified:",
+             params={"campaign": str(campaign.id)})  # fmt: skip
+    if campaign.state in MAY_TRY:
+        trial_send.of_campaign(desk, campaign)
 
 
 def slices(desk: Desk, campaign: Campaign, paused: list[PausedSlice], stopped: list[Incident]) -> None:

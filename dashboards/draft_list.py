@@ -7,9 +7,11 @@ import streamlit as st
 from dashboards.draft_parts import author
 from dashboards.shell import ASSETS, Desk, go, link
 from dashboards.words import plain
+from sillage.campaign.copying import copy_name
 from sillage.campaign.drafting import draft_of
+from sillage.campaign.form import to_draft
 from sillage.domain.campaign import SourceKind
-from sillage.store import campaigns, drafts, segments
+from sillage.store import drafts
 from sillage.store.campaigns import Campaign
 from sillage.store.drafts import DraftMail, Written
 
@@ -55,20 +57,19 @@ def begin(desk: Desk, name: str, written: Written) -> None:
 
 
 def of_campaign(desk: Desk, campaign: Campaign) -> None:
-    """A button that makes a draft of a campaign's first version: to write it anew, or another like it."""
-    words = desk.words
-    label = words.t("Open its content in the editor")
-    if not st.button(label, icon=":material/edit_document:", key=f"edit-campaign-{campaign.id}"):
+    """Two buttons that make a draft of a campaign: to send another like it, or to write its content anew."""
+    words, key = desk.words, f"campaign-{campaign.id}"
+    copies = st.button(
+        words.t("Duplicate"), icon=":material/content_copy:", key=f"copy-{key}",
+        help=words.t("A new campaign with the same content, audience and test; nothing leaves before you say so."),
+    )  # fmt: skip
+    edits = st.button(words.t("Open its content in the editor"), icon=":material/edit_document:", key=f"edit-{key}")
+    if not (copies or edits):
         return
     with desk.store.write() as conn:
-        source = campaigns.variants_of(conn, desk.account_id, campaign.id)[0].source
-        named = {int(s.id): s.name for s in segments.listed(conn, desk.account_id)}
-        form = {
-            "name": f"{campaign.name} 2", "kind": campaign.kind.value, "sender": campaign.sender_id,
-            "include": [named[i] for i in campaign.include if i in named],
-            "exclude": [named[i] for i in campaign.exclude if i in named],
-        }  # fmt: skip
-        made = draft_of(
-            conn, desk.settings, desk.account_id, campaign.name, source, by=author(desk), now=desk.now(), form=form
-        )
-    go(words.t("Editor"), "editor", {"draft": str(made.id)})
+        name = copy_name(conn, desk.account, campaign)
+        made = to_draft(conn, desk.settings, desk.account, campaign.id, name=name, by=author(desk), now=desk.now())
+    if copies:
+        go(words.t("New campaign"), "new_campaign", {"draft": str(made.id)})
+    else:
+        go(words.t("Editor"), "editor", {"draft": str(made.id)})

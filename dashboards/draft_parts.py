@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import draft_preview
+from dashboards import draft_preview, trial_send
 from dashboards.mail_editor import mail_editor, told, uploaded
 from dashboards.shell import Desk, boundary, go, live
 from dashboards.words import plain
+from sillage.campaign.trial_send import Version
 from sillage.content.images import picture_of
-from sillage.domain.campaign import SourceKind
+from sillage.domain.campaign import MessageKind, SourceKind
 from sillage.errors import BadInput
 from sillage.store import drafts, images, templates
 from sillage.store.drafts import DraftMail, Written
@@ -244,6 +245,10 @@ def ways_on(desk: Desk, room: Open) -> None:
     words = desk.words
     if st.button(words.t("Use it in a campaign"), type="primary", icon=":material/send:", key=f"use_{room.id}"):
         go(words.t("New campaign"), "new_campaign", {"draft": str(room.id)})
+    trial_send.popover(
+        desk, f"draft_{room.id}", MessageKind.MARKETING,
+        lambda sender: [Version("A", sender, room.written.source)],
+    )  # fmt: skip
     with st.popover(words.t("Save as a template"), icon=":material/dashboard_customize:"), boundary(words):
         name = st.text_input(words.t("Name of the template"), key=f"template_name_{room.id}")
         if st.button(words.t("Save as a template"), type="primary", key=f"template_save_{room.id}"):

@@ -20,7 +20,7 @@ from sillage.store.drafts import Written
 _KEPT = re.compile(
     r"(name|kind|when|include|exclude|(subject|preheader|language|source)_[A-Z]|default_[A-Z]_.{1,200}"
     r"|versions|way|share(_[A-Z])?|after_[A-Z]|criterion|lift_[a-z]{1,40}|hours|decide|otherwise|hold_out"
-    r"|size_[0-9]{1,9})"
+    r"|test_size)"
 )
 _ONE_OF: dict[str, type[Criterion | Decide | Otherwise | MessageKind]] = {
     "kind": MessageKind, "criterion": Criterion, "decide": Decide, "otherwise": Otherwise,

@@ -9,19 +9,23 @@ import streamlit as st
 from dashboards import list_queries
 from dashboards.shell import Desk
 from dashboards.words import plain
+from sillage.campaign import again
 from sillage.domain.segment import parse_tree
 from sillage.errors import BadInput
 from sillage.lake.recipients import ListName, Wanted
 from sillage.store import contacts, groups, segments
 
 CHUNK = 5_000
-# A tree knows who was sent a campaign, not whom it reached: of those who did not click, and of those who got it, there
-# is only a group.
-_DID = {ListName.OPENERS: "opened", ListName.NON_OPENERS: "not_opened", ListName.CLICKERS: "clicked"}
+_DID = {
+    ListName.DELIVERED: "reached", ListName.OPENERS: "opened", ListName.NON_OPENERS: "not_opened",
+    ListName.CLICKERS: "clicked",
+}  # fmt: skip
 
 
 def tree_of(wanted: Wanted, url: str | None = None) -> dict[str, Any] | None:
     """The list as a segment's tree; None where no tree says it. `url` is where the link of the list leads."""
+    if wanted.name is ListName.NON_CLICKERS:
+        return again.tree_of(wanted.campaign_id, again.To.NON_CLICKERS)
     did = _DID.get(wanted.name)
     if did is None or (wanted.link is not None and url is None):
         return None

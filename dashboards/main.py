@@ -21,6 +21,10 @@ pages = {
     words.t("Campaigns"): [
         _page("campaigns", words.t("All campaigns"), "campaign"),
         _page("new_campaign", words.t("New campaign"), "edit_square"),
+        _page("calendar", words.t("Calendar"), "calendar_month"),
+        _page("recurring", words.t("Recurring campaigns"), "event_repeat"),
+        _page("again", words.t("Send once more"), "replay"),
+        _page("approvals", words.t("Approvals"), "verified"),
     ],
     words.t("Contacts"): [
         _page("contacts", words.t("All contacts"), "group"),

@@ -43,7 +43,7 @@ BUILD_S = 600.0
 RUNNING = frozenset(
     {CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.SENDING, CampaignState.WAITING, CampaignState.PAUSED}
 )
-NEXT = frozenset({CampaignState.SCHEDULED, CampaignState.DRAFT})
+NEXT = frozenset({CampaignState.SCHEDULED, CampaignState.APPROVAL, CampaignState.DRAFT})
 # Opens and clicks come for days after a campaign has closed; after that its page stands still.
 ECHO = timedelta(days=7)
 USUAL_OF = 5

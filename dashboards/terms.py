@@ -18,6 +18,7 @@ _BLOCK = re.compile(r"{%\s*docs\s+(\w+)\s*%}(.*?){%\s*enddocs\s*%}", re.DOTALL)
 # Each code of the core with its English; catalogues have the French. Words that nobody knows are shown as they are.
 CAMPAIGN_STATES = {
     "draft": "draft",
+    "approval": "waits for approval",
     "scheduled": "scheduled",
     "planning": "being planned",
     "planned": "ready to leave",
@@ -163,6 +164,7 @@ STATE_COLOURS = {
     "planned": "blue",
     "planning": "blue",
     "scheduled": "blue",
+    "approval": "orange",
     "paused": "orange",
     "held": "orange",
     "cancelled": "gray",
@@ -175,6 +177,7 @@ STATE_ICONS = {
     "planned": ":material/task_alt:",
     "planning": ":material/event_note:",
     "scheduled": ":material/event:",
+    "approval": ":material/hourglass_top:",
     "paused": ":material/pause_circle:",
     "held": ":material/front_hand:",
     "cancelled": ":material/cancel:",

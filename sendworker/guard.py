@@ -16,6 +16,7 @@ import structlog
 
 from sendworker.notifier import Notifier
 from sendworker.report_mailer import ReportMailer
+from sendworker.trial_mailer import TrialMailer
 from sillage.alarm.guard import Guard
 from sillage.alarm.standing import Standing
 from sillage.campaign.ab_decide import decide_all
@@ -51,9 +52,11 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     reader = Reader(settings, threads=1)
     notifier = Notifier(settings, store)
     mailer = ReportMailer(settings, store, reader)
+    trial_mailer = TrialMailer(settings, store)
     standing = Standing(settings, store, reader)
     others = [
         threading.Thread(target=_beat, args=("notifier", notifier.tell, TELL_S, stop), daemon=True),
+        threading.Thread(target=_beat, args=("test mails", trial_mailer.tell, TELL_S, stop), daemon=True),
         threading.Thread(target=_beat, args=("reports", mailer.tell, REPORTS_S, stop), daemon=True),
         threading.Thread(
             target=_beat, args=("tests", partial(decide_all, store, settings, reader), TESTS_S, stop), daemon=True

@@ -22,9 +22,10 @@ def _root() -> None:
 def _assemble(wanted: str | None = None) -> None:
     """Add each module of `sillage.commands`: its `app` under the module's name, or its single `command`.
 
+    One whose name begins with a line below is a part of another.
     Where the wanted command is one of them it comes alone: importing all of them takes seconds.
     """
-    modules = list(pkgutil.iter_modules(commands.__path__))
+    modules = [one for one in pkgutil.iter_modules(commands.__path__) if not one.name.startswith("_")]
     for module in [one for one in modules if one.name == wanted] or modules:
         found = importlib.import_module(f"sillage.commands.{module.name}")
         if hasattr(found, "app"):

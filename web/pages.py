@@ -78,10 +78,28 @@ class Pages:
         )
 
     async def _unsubscribe(self, request: Request) -> Response:
-        return await self._wish(request, WishKind.UNSUBSCRIBE, _leaving)
+        return self._of_a_test(request, _leaving) or await self._wish(request, WishKind.UNSUBSCRIBE, _leaving)
 
     async def _tracking(self, request: Request) -> Response:
-        return await self._wish(request, WishKind.WITHDRAW_TRACKING, _untracking)
+        return self._of_a_test(request, _untracking) or await self._wish(
+            request, WishKind.WITHDRAW_TRACKING, _untracking
+        )
+
+    def _of_a_test(self, request: Request, words_of: Callable[[str, str], _Words]) -> Response | None:
+        """What a link of a test mail would do: it says so, and does nothing. None where it is of no test."""
+        recipient = self._recipient(request)
+        if recipient is None or not recipient.is_test:
+            return None
+        language = preferred_language(request)
+        _ = catalogue(language).gettext
+        words = words_of(language, "")
+        said = (
+            f"<p>{escape(_('This message was a test, and nothing has changed.'))}</p>"
+            f"<p>{escape(_('Whoever gets it from a campaign is asked here:'))}"
+            f" <strong>{escape(words.title)}</strong></p>"
+            f"<p>{escape(words.question)} {escape(words.effect)}</p>"
+        )
+        return page(language, _("A test: this link does nothing"), said)
 
     async def _wish(self, request: Request, kind: WishKind, words_of: Callable[[str, str], _Words]) -> Response:
         recipient = self._recipient(request)
@@ -116,6 +134,11 @@ class Pages:
 
     async def _web_version(self, request: Request) -> Response:
         recipient = self._recipient(request)
+        if recipient is not None and recipient.is_test:
+            language = preferred_language(request)
+            _ = catalogue(language).gettext
+            told = f"<p>{escape(_('The web version is there once the campaign has left.'))}</p>"
+            return page(language, _("A test: this link does nothing"), told)
         body = await asyncio.to_thread(self._rendered, recipient) if recipient else None
         if body is None:
             return await self._not_found(request, None)

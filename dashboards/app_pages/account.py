@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import alert_targets, figures, queries
+from dashboards import alert_targets, approval_parts, figures, queries
 from dashboards.shell import Desk, boundary, show
 from dashboards.words import NOTHING, plain
 from sillage.domain.contact import EmailAddress
@@ -30,6 +30,8 @@ def account_page(desk: Desk) -> None:
             left=4,
         )
     _add_sender(desk)
+    st.subheader(words.t("Approval"))
+    approval_parts.setting(desk)
     st.subheader(words.t("Who is told of alerts"))
     alert_targets.form(desk)
 

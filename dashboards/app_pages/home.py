@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import alarms, contact_queries, figures, guide, health, progress, queries, terms
+from dashboards import (
+    alarms,
+    approval_parts,
+    contact_queries,
+    figures,
+    guide,
+    health,
+    progress,
+    queries,
+    recurring_parts,
+    terms,
+)
 from dashboards.shell import Desk, as_of, link, live, show, slot
 from dashboards.words import plain
 from sillage.domain.campaign import CampaignState
@@ -61,6 +72,11 @@ def _needs_you(desk: Desk) -> None:
     for item in seen.in_states(queries.RUNNING | {CampaignState.HELD}):
         mine = [incident for incident in stopped if incident.campaign_id == item.campaign.id]
         calls += alarms.of_campaign(words, item.campaign, item.balance, mine)
+    calls += approval_parts.calls(desk)
+    calls += [
+        alarms.Call(level, text, "recurring", words.t("Recurring campaigns"))
+        for text, level in recurring_parts.calls(desk)
+    ]
     for held in contact_queries.unfinished(desk):
         text = (
             words.t("The file %(file)s waits for an answer.", file=plain(held.file_name))

@@ -7,13 +7,14 @@ from datetime import datetime
 import streamlit as st
 
 from dashboards import ab_form, campaign_form, form_draft, queries, template_parts, terms
-from dashboards.shell import Desk, go, link, show
+from dashboards.draft_parts import author
+from dashboards.shell import Desk, go, show
 from dashboards.spam_panel import spam_panel
 from sillage.campaign import schedule as moves
 from sillage.campaign.create import create_campaign, parse_spec
 from sillage.domain.campaign import MessageKind
 
-NOW, LATER, DRAFT = "now", "later", "draft"
+NOW, LATER, DRAFT = campaign_form.NOW, campaign_form.LATER, campaign_form.DRAFT
 
 
 def new_campaign(desk: Desk) -> None:
@@ -22,7 +23,7 @@ def new_campaign(desk: Desk) -> None:
     st.title(words.t("New campaign"))
     senders, sizes = queries.senders(desk), queries.segment_sizes(desk)
     if not senders or not sizes:
-        _missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
+        campaign_form.missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
         return
     form_draft.begin(desk, senders, [size[0] for size in sizes])
     template_parts.begin_with(desk)
@@ -40,6 +41,7 @@ def new_campaign(desk: Desk) -> None:
             format_func=lambda s: f"{s.name} <{s.email}>" + ("" if s.verified_at else f" ({words.t('not verified')})"),
         )  # fmt: skip
         parts = campaign_form.contents(desk)
+        campaign_form.trial(desk, kind, sender, parts)
         spam_panel(desk, kind, sender, parts)
     with right:
         names = [size[0] for size in sizes]
@@ -54,11 +56,7 @@ def new_campaign(desk: Desk) -> None:
             format_func=lambda w: {NOW: words.t("now"), LATER: words.t("later"), DRAFT: words.t("keep as a draft")}[w],
         ) or DRAFT  # fmt: skip
         at = campaign_form.leaving_time(desk) if when == LATER else None
-        label = {
-            NOW: words.n("Send to %(count)s person", "Send to %(count)s people", count),
-            LATER: words.n("Schedule for %(count)s person", "Schedule for %(count)s people", count),
-            DRAFT: words.t("Save as a draft"),
-        }[when]
+        label = campaign_form.button_label(desk, when, count)
         form_draft.keep(desk)
         wanted = campaign_form.spec(
             name=name,
@@ -96,22 +94,18 @@ def _create(desk: Desk, wanted: dict[str, object], *, send_at: datetime | None) 
     """One transaction: a campaign that can't be scheduled is not made either."""
     words = desk.words
     spec = parse_spec(wanted, where=words.t("this campaign"))
+    by, now, held = author(desk), desk.now(), st.session_state
+    if held.get("made", (None, 0))[0] == wanted:
+        # The second of two quick clicks: what it asks for is done.
+        go(words.t("Report"), "report", {"campaign": str(held["made"][1])})
+        return
     with desk.store.write() as conn:
-        campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=desk.now())
+        campaign_id = create_campaign(conn, desk.settings, desk.account, spec, now=now, by=by)
         if send_at is not None:
-            moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at)
+            moves.schedule(conn, desk.account_id, campaign_id, send_at=send_at, by=by, now=now)
+    held["made"] = (wanted, campaign_id)
     st.success(words.t("%(name)s is made.", name=spec.name))
     go(words.t("Report"), "report", {"campaign": str(campaign_id)})
-
-
-def _missing(desk: Desk, *, has_senders: bool, has_segments: bool) -> None:
-    words = desk.words
-    if not has_senders:
-        st.info(words.t("A campaign needs a sender, and there is none yet."), icon=":material/badge:")
-        link(words.t("Add a sender"), "account")
-    if not has_segments:
-        st.info(words.t("A campaign goes to segments, and there is none yet."), icon=":material/filter_alt:")
-        link(words.t("Make a segment"), "segments")
 
 
 show(new_campaign)

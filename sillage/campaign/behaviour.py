@@ -158,11 +158,11 @@ class Behaviour:
         return f"select {columns} {self._base('fct_engagements', by_contact=False)} and not is_machine{tail}"
 
     def _sends(self) -> str:
-        columns = "contact_id, campaign_id, first_attempted_at, is_sent, is_measurable"
+        columns = "contact_id, campaign_id, first_attempted_at, is_sent, is_delivered, is_measurable"
         if not self._has_marts:
             return (
                 "select null::bigint as contact_id, null::bigint as campaign_id, null::timestamptz as"
-                " first_attempted_at, false as is_sent, false as is_measurable where false"
+                " first_attempted_at, false as is_sent, false as is_delivered, false as is_measurable where false"
             )
         tail = f" union all select {columns} from tail_sends" if self._has_tail() else ""
         return f"select {columns} {self._base('fct_recipient_activity', by_contact=False)}{tail}"

@@ -236,9 +236,10 @@ def _check_variants(spec: CampaignSpec, where: str) -> None:
 
 
 def create_campaign(
-    conn: sa.Connection, settings: Settings, account: Account, spec: CampaignSpec, *, now: datetime
-) -> CampaignId:
-    """Write a campaign as a draft, all or nothing: every source is compiled first.
+    conn: sa.Connection, settings: Settings, account: Account, spec: CampaignSpec, *, now: datetime,
+    by: int | None = None,
+) -> CampaignId:  # fmt: skip
+    """Write a campaign as a draft, all or nothing: every source is compiled first. `by` is the user who made it.
 
     Raises: BadInput, NotFound.
     """
@@ -282,7 +283,7 @@ def create_campaign(
         is_local_time=spec.local_time,
         late_after_s=max(1, round(spec.late_after_hours * 3600)),
     )
-    campaign_id = campaigns.create(conn, account.id, draft, now=now)
+    campaign_id = campaigns.create(conn, account.id, draft, now=now, by=by)
     if test is not None:
         ab_tests.add(conn, account.id, campaign_id, test)
     if is_shared:

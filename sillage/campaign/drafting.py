@@ -32,6 +32,18 @@ def draft_of(
 
     Raises: BadInput where a picture is none, or something is too long.
     """
+    body = pictures_in_library(conn, settings, account_id, source, now=now)
+    written = Written(source.kind, body, source.subject, source.preheader)
+    return drafts.create(conn, account_id, name, written, by=by, now=now, form=form)
+
+
+def pictures_in_library(
+    conn: sa.Connection, settings: Settings, account_id: AccountId, source: Source, *, now: datetime
+) -> str:
+    """The body of a source, its inline pictures (`cid:`) in the library.
+
+    Raises: BadInput where a picture is none, or the library is full.
+    """
     body = source.body
     for file in source.files:
         if file.cid and f"cid:{file.cid}" in body:
@@ -40,8 +52,7 @@ def draft_of(
             )
             for quote in ('"', "'"):
                 body = body.replace(f"{quote}cid:{file.cid}{quote}", f"{quote}{settings.base_url}{kept.path}{quote}")
-    written = Written(source.kind, body, source.subject, source.preheader)
-    return drafts.create(conn, account_id, name, written, by=by, now=now, form=form)
+    return body
 
 
 def fetched(settings: Settings, url: str) -> TakenIn:

@@ -13,6 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from sillage.campaign.ab_sample import WRITTEN, draw
+from sillage.campaign.approval import take_back_if_changed
 from sillage.campaign.audience import Audience, audience_of
 from sillage.campaign.prepare import prepare
 from sillage.campaign.timing import due_times
@@ -61,11 +62,16 @@ def plan_campaign(
     The primary key (campaign, contact) is why nobody is planned twice, however many planners run at once; one that
     was killed is finished by the next. A recipient planned before a kill stays, even if they have left the segment.
 
-    Raises: Refused where the campaign is past planning; BadInput where a source can't be compiled, a merge field
-    is empty for somebody and has no default, or nobody may be mailed: the campaign then is a draft again.
+    Raises: Refused where the campaign is past planning, or has to be approved and is not as it is now; BadInput where
+    a source can't be compiled, a merge field is empty for somebody and has no default, or nobody may be mailed: the
+    campaign then is a draft again.
     """
     with store.write() as conn:
-        campaigns.move(conn, account_id, campaign_id, to=S.PLANNING, only_from=(S.SCHEDULED, S.PLANNING))
+        why = take_back_if_changed(conn, account_id, campaign_id, now=settings.clock.now())
+        if why is None:
+            campaigns.move(conn, account_id, campaign_id, to=S.PLANNING, only_from=(S.SCHEDULED, S.PLANNING))
+    if why is not None:
+        raise Refused(why)
     try:
         return _plan(store, settings, account_id, campaign_id, progress or (lambda _done, _total: None))
     except BadInput:

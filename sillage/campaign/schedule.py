@@ -7,22 +7,25 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from sillage.campaign import approval
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.campaign import MessageKind
 from sillage.domain.ids import AccountId, CampaignId
 from sillage.domain.local_time import earliest, zone_named
 from sillage.errors import Refused
-from sillage.store import accounts, campaigns, deliveries, incidents
+from sillage.store import accounts, approvals, campaigns, deliveries, incidents
 
 _RUNNING = (S.SENDING, S.WAITING)
 
 
 def schedule(
-    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, send_at: datetime | None = None
-) -> datetime:
-    """Schedule a draft, at its own time or at another.
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, send_at: datetime | None = None,
+    by: int | None = None, now: datetime | None = None,
+) -> datetime:  # fmt: skip
+    """Schedule a draft, at its own time or at another. Where the account wants a second person's approval, it waits
+    for it; `by` is the user who asks.
 
-    Raises: Refused where the account has no legal identity or the sender is not verified.
+    Raises: Refused where the account has no legal identity or the sender is not verified, or nobody asks for approval.
     """
     campaign = campaigns.get(conn, account_id, campaign_id)
     account = accounts.by_id(conn, account_id)
@@ -37,8 +40,39 @@ def schedule(
         raise Refused(f"campaign {campaign.name!r} has no time; give one with --at")
     home = zone_named(account.timezone) or ZoneInfo("UTC")
     starts_at = earliest(at, home) if campaign.is_local_time else at
-    campaigns.move(conn, account_id, campaign_id, to=S.SCHEDULED, only_from=(S.DRAFT,), send_at=at, starts_at=starts_at)
+    to = S.APPROVAL if account.needs_approval else S.SCHEDULED
+    # One that waits for an approval which nobody asks for any more is scheduled by hand again.
+    only_from = (S.DRAFT,) if account.needs_approval else (S.DRAFT, S.APPROVAL)
+    if account.needs_approval and by is None and campaign.created_by is None:
+        raise Refused(f"account {account.slug!r} wants a second person's approval: say who asks for it (--by)")
+    campaigns.move(conn, account_id, campaign_id, to=to, only_from=only_from, send_at=at, starts_at=starts_at)
+    if account.needs_approval:
+        approval.ask(conn, account_id, campaign_id, by=by or campaign.created_by, now=now or datetime.now(UTC))
     return at
+
+
+def move_to(
+    conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, send_at: datetime, by: int | None = None,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Give a scheduled campaign another time. An approval is taken back by it: what was approved left at another one.
+
+    Raises: Refused where it is planned already or past it, or the time has passed; NotFound.
+    """
+    campaign = campaigns.get(conn, account_id, campaign_id)
+    if send_at < now:
+        raise Refused(f"{send_at:%Y-%m-%d %H:%M} UTC has passed: choose a time to come")
+    account = accounts.by_id(conn, account_id)
+    home = zone_named(account.timezone) or ZoneInfo("UTC")
+    starts_at = earliest(send_at, home) if campaign.is_local_time else send_at
+    to = S.APPROVAL if account.needs_approval else S.SCHEDULED
+    campaigns.move(
+        conn, account_id, campaign_id, to=to, only_from=(S.SCHEDULED, S.APPROVAL), send_at=send_at, starts_at=starts_at
+    )
+    if account.needs_approval:
+        asked = approvals.latest(conn, account_id, campaign_id)
+        who = by or (asked.asked_by if asked is not None else campaign.created_by)
+        approval.ask(conn, account_id, campaign_id, by=who, now=now)
 
 
 def pause(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, *, reason: str) -> None:
@@ -99,7 +133,7 @@ def cancel(conn: sa.Connection, account_id: AccountId, campaign_id: CampaignId, 
 
     Raises: Refused where it is closed already.
     """
-    open_states = (S.DRAFT, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
+    open_states = (S.DRAFT, S.APPROVAL, S.SCHEDULED, S.PLANNED, S.SENDING, S.WAITING, S.PAUSED, S.HELD)
     campaigns.move(conn, account_id, campaign_id, to=S.CANCELLED, only_from=open_states)
     at = now or datetime.now(UTC)
     for paused in incidents.paused_slices_of(conn, account_id, campaign_id):

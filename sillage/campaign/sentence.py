@@ -57,6 +57,7 @@ DID = {
     "not_opened": "opened none of what they were sent (where opens may be measured)",
     "not_clicked": "clicked nothing of what they were sent",
     "received": "were sent",
+    "reached": "got the message",
 }
 RECENT = {
     "opened": "opened at least %(least)s of the last %(last)s campaigns sent to them",
@@ -154,7 +155,7 @@ def _engaged(node: s.Engaged, say: Say) -> str:
         said += say(" link number %(number)s", number=node.link)
     if node.campaign is not None:
         said += say(" of campaign %(campaign)s", campaign=node.campaign)
-    elif node.did in {"opened", "clicked", "received"} and node.counting == "campaigns":
+    elif node.did in {"opened", "clicked", "received", "reached"} and node.counting == "campaigns":
         said += say(" at least %(least)s campaigns", least=node.at_least) if node.at_least > 1 else say(" any campaign")
     if node.counting == "times" and node.at_least > 1:
         said += say(" at least %(least)s times", least=node.at_least)

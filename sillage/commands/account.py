@@ -181,6 +181,23 @@ def attribution(
 
 
 @app.command()
+def approval(
+    *,
+    on: Annotated[bool, typer.Option("--on/--off", help="Whether each campaign needs it.")],
+    account: Annotated[str | None, typer.Option(help="The account's slug; not needed where there is one.")] = None,
+) -> None:
+    """Say whether a second person has to approve each campaign before it leaves.
+
+    Example: sillage account approval --on
+    """
+    with open_store(Settings.load()).write() as conn:
+        owner = accounts.by_slug(conn, account) if account else accounts.only_account(conn)
+        accounts.set_approval(conn, owner.id, needed=on)
+    said = "each campaign waits for a second person's approval" if on else "campaigns leave without approval"
+    typer.echo(f"account {owner.slug}: {said}")
+
+
+@app.command()
 def warm_up(
     domain: Annotated[str, typer.Argument(help="What follows @ in the sender's address.")],
     *,

@@ -19,6 +19,7 @@ from sillage.campaign.ab_told import as_data, as_text
 from sillage.campaign.create import create_campaign, read_folder
 from sillage.campaign.plan import plan_campaign
 from sillage.campaign.spam_test import spam_test
+from sillage.commands import _campaign_flow
 from sillage.commands.account import open_store
 from sillage.commands.exports import campaign_people
 from sillage.content.letter import read_letter
@@ -76,9 +77,10 @@ def schedule(
     name: str,
     *,
     at: Annotated[str | None, typer.Option(help="When, as 2026-11-24T10:00:00Z, or now.")] = None,
+    by: Annotated[str | None, typer.Option(help="The member who asks, where a second person has to approve.")] = None,
     account: AccountOption = None,
 ) -> None:
-    """Schedule a draft.
+    """Schedule a draft. Where the account wants a second person's approval, it waits for it.
 
     Example: sillage campaign schedule "November news" --at now
     """
@@ -87,8 +89,10 @@ def schedule(
     moment = _moment(at, settings)
     with store.write() as conn:
         owner, campaign = _find(conn, account, name)
-        when = moves.schedule(conn, owner.id, campaign.id, send_at=moment)
-    typer.echo(f"campaign {name!r} leaves at {when:%Y-%m-%d %H:%M:%S} UTC")
+        who = _campaign_flow.user_named(conn, owner, by) if by else None
+        when = moves.schedule(conn, owner.id, campaign.id, send_at=moment, by=who, now=settings.clock.now())
+    then = ", once somebody else has approved it (`sillage campaign approve`)" if owner.needs_approval else ""
+    typer.echo(f"campaign {name!r} leaves at {when:%Y-%m-%d %H:%M:%S} UTC{then}")
 
 
 @app.command()
@@ -314,6 +318,7 @@ def report(
 
 
 app.command(name="people")(campaign_people)
+_campaign_flow.add_to(app)
 
 
 def _moment(text: str | None, settings: Settings) -> datetime | None:

@@ -22,6 +22,7 @@ BASE_MARK = "\ue002"
 MARKS = RECIPIENT_MARK + PIXEL_MARK + BASE_MARK
 
 MAX_LINKS = 10_000
+PIXEL_TAG = f'<img src="{PIXEL_MARK}" width="1" height="1" alt="" style="display:block;border:0">'
 _FOLLOWED = ("http://", "https://")
 
 
@@ -151,9 +152,7 @@ def dress(source: str, *, preheader: str, footer: Footer, title: str) -> str:
     """
     head = _preheader(preheader) if preheader else ""
     source, placed = _place_footer(source, footer)
-    tail = (
-        _footer(footer, placed) + f'<img src="{PIXEL_MARK}" width="1" height="1" alt="" style="display:block;border:0">'
-    )
+    tail = _footer(footer, placed) + PIXEL_TAG
     if not re.search(r"<html[\s>]", source, re.IGNORECASE):
         source = (
             '<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

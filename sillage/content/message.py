@@ -52,6 +52,8 @@ class Envelope:
     feedback_id: str
     """VARIANT:CAMPAIGN:ACCOUNT:sillage, the form that Gmail's feedback loop reads."""
     language: str
+    is_measured: bool = True
+    """Without it links lead straight to their targets, and there is no pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Compiled:
     size: int
     _segments: Segments
     _signer: Signer | None
+    _subject: BoundTemplate
 
     def fill(self, person: Person) -> bytes:
         """The message for one person, CRLF line ends, ready for DATA, signed where there are keys.
@@ -88,6 +91,11 @@ class Compiled:
         page = "".join(parts).replace(PIXEL_MARK, "data:,").replace(BASE_MARK, base_url)
         return page.replace(RECIPIENT_MARK, person.token)
 
+    def subject_of(self, fields: merge.Fields) -> str:
+        """The subject as somebody with these fields reads it."""
+        known = _with_defaults(fields, self.defaults)
+        return "".join(p if isinstance(p, str) else p.fill(known) for p in merge.split(self._subject))
+
     def _fields(self, person: Person) -> merge.Fields:
         return {**self.defaults, **{k: v for k, v in person.fields.items() if v not in (None, "")}}
 
@@ -105,7 +113,10 @@ def compile_variant(source: Source, envelope: Envelope, footer: Footer, keys: Se
     body = mjml.to_html(source.body) if source.kind is SourceKind.MJML else source.body
     dressed = mail_html.dress(body, preheader=source.preheader, footer=footer, title=source.subject)
     unfollowed = tuple(mail_html.unfollowed_links(dressed))
-    followed, links = mail_html.follow_links(dressed)
+    if envelope.is_measured:
+        followed, links = mail_html.follow_links(dressed)
+    else:
+        followed, links = dressed.replace(mail_html.PIXEL_TAG, ""), []
     plain = source.text if source.text is not None else text.from_html(followed.replace(PIXEL_MARK, ""))
     writer = _Writer(dict(source.defaults), envelope.base_url)
     needed, named = set[str](), set[str]()
@@ -131,6 +142,7 @@ def compile_variant(source: Source, envelope: Envelope, footer: Footer, keys: Se
         size=segments.size,
         _segments=segments,
         _signer=Signer(keys, segments.header_names) if keys else None,
+        _subject=templates["subject"],
     )
 
 

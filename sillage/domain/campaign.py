@@ -30,11 +30,13 @@ class CampaignState(StrEnum):
     """The life of a campaign.
 
     draft → scheduled → planning → planned → sending → waiting (only retries are left) → closed.
+    Where the account wants a second person's word, `approval` comes before scheduled.
     A campaign may be `paused` while it is sending or waiting, `held` when its time passed without anybody
     there to send it, `cancelled` at any time before it is closed.
     """
 
     DRAFT = "draft"
+    APPROVAL = "approval"
     SCHEDULED = "scheduled"
     PLANNING = "planning"
     PLANNED = "planned"

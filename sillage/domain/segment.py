@@ -94,12 +94,13 @@ class Engaged(_Node):
     """What a contact did with what it was sent, by human acts alone.
 
     `opened` and `not_opened` look only at messages whose opens may be measured; `not_opened` and `not_clicked` hold
-    for those who were sent something of the kind and did nothing with any of it. `last` asks of the last N campaigns
-    sent to that contact; `days` of acts (and for the negatives also of messages) of the last N days.
+    for those who were sent something of the kind and did nothing with any of it; `reached` is what was delivered and
+    did not come back. `last` asks of the last N campaigns sent to that contact; `days` of acts (and for the others also
+    of messages) of the last N days.
     """
 
     kind: Literal["engaged"] = "engaged"
-    did: Literal["opened", "clicked", "not_opened", "not_clicked", "received"]
+    did: Literal["opened", "clicked", "not_opened", "not_clicked", "received", "reached"]
     last: Annotated[int, Field(ge=1, le=MAX_RECENT)] | None = None
     campaign: int | None = None
     days: Days | None = None
@@ -110,6 +111,8 @@ class Engaged(_Node):
 
     @model_validator(mode="after")
     def _sense(self) -> Self:
+        if self.did == "reached" and self.last is not None:
+            raise ValueError("'last' counts what was sent, not what was reached")
         if self.last is not None and (
             self.counting == "times"
             or any(given is not None for given in (self.campaign, self.days, self.link, self.url))

@@ -167,8 +167,8 @@ def _recent(node: s.Engaged) -> str:
 
 
 def _engaged(node: s.Engaged, params: list[Any], today: Today) -> str:
-    if node.did == "received":
-        return _sent(node, params, today, "is_sent") + _enough(node)
+    if node.did in {"received", "reached"}:
+        return _sent(node, params, today, "is_sent" if node.did == "received" else "is_delivered") + _enough(node)
     if node.did == "not_opened":
         sent = _sent(node, params, today, "is_measurable")
         return f"{sent} and contact_id not in ({_acts('opened', node, params, today)})"

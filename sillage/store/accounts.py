@@ -43,6 +43,8 @@ class Account:
     """What the amounts of conversions are in, ISO 4217."""
     attribution_days: int
     """For so many days after a click a conversion is put down to it."""
+    needs_approval: bool
+    """Whether a second person has to approve each campaign before it leaves."""
 
     @property
     def may_send(self) -> bool:
@@ -138,6 +140,11 @@ def set_attribution(conn: sa.Connection, account_id: AccountId, *, currency: str
             field="attribution_days",
         )  # fmt: skip
     conn.execute(accounts.update().where(accounts.c.id == account_id).values(currency=currency, attribution_days=days))
+
+
+def set_approval(conn: sa.Connection, account_id: AccountId, *, needed: bool) -> None:
+    """Say whether a second person has to approve each campaign before it leaves."""
+    conn.execute(accounts.update().where(accounts.c.id == account_id).values(needs_approval=needed))
 
 
 def by_slug(conn: sa.Connection, slug: str) -> Account:

@@ -75,6 +75,8 @@ class Campaign:
     starts_at: datetime | None
     """When the first of its messages is due; None before it is scheduled."""
     pause_reason: str | None
+    created_by: int | None
+    """The user who made it; None where a program did."""
     audience: int | None
     left_out: dict[str, int]
     started_at: datetime | None
@@ -161,7 +163,9 @@ def senders_of(conn: sa.Connection, account_id: AccountId) -> list[Sender]:
     return [Sender(r.id, r.name, r.email, r.reply_to, r.verified_at) for r in rows]
 
 
-def create(conn: sa.Connection, account_id: AccountId, draft: Draft, *, now: datetime) -> CampaignId:
+def create(
+    conn: sa.Connection, account_id: AccountId, draft: Draft, *, now: datetime, by: int | None = None
+) -> CampaignId:
     """Write a campaign with its variants and links, as a draft.
 
     Raises: BadInput where the account has one of that name.
@@ -186,6 +190,7 @@ def create(conn: sa.Connection, account_id: AccountId, draft: Draft, *, now: dat
             spread_s=draft.spread_s,
             is_local_time=draft.is_local_time,
             late_after_s=draft.late_after_s,
+            created_by=by,
             created_at=now,
         )
     )

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sillage.content.message import Source
 from sillage.domain.campaign import SourceKind
 from sillage.domain.ids import AccountId
-from sillage.errors import BadInput, NotFound
+from sillage.errors import BadInput, NotFound, Refused
+from sillage.store import recurrences
 from sillage.store.tables import draft_versions, drafts, users
 
 MAX_NAME = 200
@@ -201,9 +202,11 @@ def state(conn: sa.Connection, account_id: AccountId, draft_id: int, state_id: i
 def remove(conn: sa.Connection, account_id: AccountId, draft_id: int) -> None:
     """Throw a draft away, with its history.
 
-    Raises: NotFound.
+    Raises: NotFound; Refused where a recurring campaign is made of it.
     """
     get(conn, account_id, draft_id)
+    if (name := recurrences.uses(conn, account_id, draft_id)) is not None:
+        raise Refused(f"the recurring campaign {name!r} is made of this draft: end that first")
     conn.execute(
         draft_versions.delete().where(draft_versions.c.account_id == account_id, draft_versions.c.draft_id == draft_id)
     )

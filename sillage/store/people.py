@@ -26,6 +26,7 @@ from sillage.store.tables import (
     seen_segments,
     segment_members,
     suppressions,
+    trial_mails,
 )
 
 SEARCHED = ("email", "phone", "first_name", "last_name", "company")
@@ -97,7 +98,7 @@ def erase(conn: sa.Connection, account_id: AccountId, contact_id: ContactId, *, 
     """
     store_contacts.get(conn, account_id, contact_id)
     row = conn.execute(
-        sa.select(contacts.c.email_hash, contacts.c.phone_hash).where(
+        sa.select(contacts.c.email, contacts.c.email_hash, contacts.c.phone_hash).where(
             contacts.c.account_id == account_id, contacts.c.id == contact_id
         )
     ).one()
@@ -118,7 +119,8 @@ def erase(conn: sa.Connection, account_id: AccountId, contact_id: ContactId, *, 
     undoing.forget_contact(conn, int(account_id), int(contact_id))
     if row.email_hash is not None:
         signups.forget(conn, account_id, bytes(row.email_hash))
-    for table in (group_members, segment_members, seen_segments, consents, consent_acts, contact_sends):
+    conn.execute(trial_mails.delete().where(trial_mails.c.account_id == account_id, trial_mails.c.email == row.email))
+    for table in (group_members, segment_members, seen_segments, consents, consent_acts, contact_sends, trial_mails):
         conn.execute(table.delete().where(table.c.account_id == account_id, table.c.contact_id == contact_id))
     gone = conn.execute(
         contacts.delete().where(contacts.c.account_id == account_id, contacts.c.id == contact_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from sillage.domain.ab_test import Criterion, Decide, How, Otherwise
+from sillage.domain.approval import ApprovalState
 from sillage.domain.bounce_rules import BounceClass
 from sillage.domain.campaign import CampaignState, MessageKind, Priority, SourceKind
 from sillage.domain.consent import Channel, Purpose
@@ -65,6 +66,7 @@ accounts = sa.Table(
     sa.Column("frequency_days", sa.Integer, nullable=False, server_default="7"),
     sa.Column("currency", sa.Text, nullable=False, server_default="EUR"),
     sa.Column("attribution_days", sa.Integer, nullable=False, server_default="7"),
+    sa.Column("needs_approval", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Moment, nullable=False),
     sa.CheckConstraint("attribution_days between 1 and 90", name="attribution_days_sane"),
     sa.CheckConstraint("frequency_cap between 1 and 1000 and frequency_days between 1 and 365", name="frequency_sane"),
@@ -482,6 +484,7 @@ campaigns = sa.Table(
     sa.Column("starts_at", Moment),
     sa.Column("pause_reason", sa.Text),
     sa.Column("resume_to", sa.Text),
+    sa.Column("created_by", BigId),
     sa.Column("audience", BigId),
     sa.Column("left_out", Json, nullable=False, server_default="{}"),
     sa.Column("created_at", Moment, nullable=False),
@@ -1163,5 +1166,92 @@ public_versions = sa.Table(
     comment=(
         "The version of a campaign's message that everybody may see who has its address; `key` stands in it and can't"
         " be guessed. Switched off, it is gone; `is_listed`: search engines may list it."
+    ),
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("campaign_id", BigId, sa.ForeignKey("campaigns.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("asked_by", BigId),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("decided_by", BigId),
+    sa.Column("decided_at", Moment),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
+    sa.Index("ix_approvals_campaign", "account_id", "campaign_id", "id"),
+    one_of("state", ApprovalState),
+    sqlite_autoincrement=True,
+    comment=(
+        "Requests that a second person approves a campaign, and what became of each. `fingerprint` is of the content,"
+        " the audience and the time that were approved: another one, and the approval holds no more."
+    ),
+)
+
+recurrences = sa.Table(
+    "recurrences",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("draft_id", BigId, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("grace_s", sa.Integer, nullable=False),
+    sa.Column("next_at", Moment),
+    sa.Column("created_by", BigId),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Index("ix_recurrences_due", "state", "next_at"),
+    sa.Index("ix_recurrences_account", "account_id", "name"),
+    sa.CheckConstraint("state in ('active', 'paused', 'ended')", name="state_known"),
+    sa.CheckConstraint("grace_s between 0 and 604800", name="grace_sane"),
+    sqlite_autoincrement=True,
+    comment=(
+        "Recurring campaigns: `rule` is a cron line on the account's clock, `draft_id` what each time is made of as it"
+        " is then, `next_at` the first time that nothing was decided about yet."
+    ),
+)
+
+occurrences = sa.Table(
+    "occurrences",
+    metadata,
+    sa.Column("recurrence_id", BigId, sa.ForeignKey("recurrences.id"), primary_key=True, autoincrement=False),
+    sa.Column("occurs_at", Moment, primary_key=True),
+    _account(),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("campaign_id", BigId),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
+    sa.Column("noted_at", Moment, nullable=False),
+    sa.Index("ix_occurrences_account", "account_id", "occurs_at"),
+    sa.CheckConstraint("state in ('made', 'missed', 'failed')", name="state_known"),
+    sqlite_with_rowid=False,
+    comment="What became of each time of a recurring campaign; the key is why none is made twice.",
+)
+
+trial_mails = sa.Table(
+    "trial_mails",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    _account(),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("contact_id", BigId),
+    sa.Column("asked_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("message", sa.LargeBinary),
+    sa.Column("state", sa.Text, nullable=False, server_default="due"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index("ix_trial_mails_due", "state", "due_at"),
+    sa.Index("ix_trial_mails_account", "account_id", "id"),
+    sa.CheckConstraint("state in ('due', 'sent', 'failed')", name="state_known"),
+    sqlite_autoincrement=True,
+    comment=(
+        "Mails of a campaign on their way to colleagues, for a look: part of no figure. `message` goes once it is"
+        " settled, and the row a week later; `contact_id` is whose data it was filled with."
     ),
 )

@@ -9,6 +9,8 @@ from dashboards import (
     ab_form,
     ab_result,
     advice,
+    again_parts,
+    approval_parts,
     behaviour_form,
     breakdown_parts,
     consent_panel,
@@ -24,12 +26,14 @@ from dashboards import (
     import_form,
     import_undo,
     list_parts,
+    recurring_parts,
     report_out,
     segment_form,
     take_in_parts,
     template_parts,
     terms,
     trend_parts,
+    trial_send,
 )
 from sillage.alarm import words as alarm_words
 from sillage.campaign import sentence
@@ -53,6 +57,8 @@ TABLES = (
     editor_words.LABELS, editor_words.FAULTS, editor_words.MAIL, draft_checks.STATES, accessibility.ADVICE,
     take_in_parts.WAYS, breakdown_parts.DEVICES, report_out.EVERY, trend_parts.KINDS,
     {day: day for day in report_out.WEEKDAYS},
+    approval_parts.STATES, trial_send.STATES, again_parts.WHO,
+    recurring_parts.HOW, recurring_parts.STATES, recurring_parts.HAPPENED, recurring_parts.CLOCKS,
 )  # fmt: skip
 
 
@@ -69,6 +75,7 @@ def every_message() -> set[tuple[str, str | None]]:
     found |= {(text, None) for step in guide.steps(guide.Facts(*[False] * 6)) for text in (step.text, step.why)}
     for table in (frame.ROLES, template_parts.CATEGORIES, template_parts.NAMES):
         found |= {(text, None) for text in table.values()}
+    found |= {(text, None) for text in recurring_parts.WEEKDAYS}
     found |= {(text, None) for text in ("Account", "Campaign", "Provider", "Value", "Usual", "Critical from")}
     for path in FILES:
         found |= set(_in_code(ast.parse(path.read_text("utf-8"))))

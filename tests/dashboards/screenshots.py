@@ -15,16 +15,23 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from pages_world import PAGES, Home, furnish, new_home
+from pages_world import MJML, PAGES, Home, furnish, new_home
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from sillage.access import Door, Links
+from sillage.campaign import recurring
+from sillage.campaign.create import create_campaign
+from sillage.campaign.schedule import schedule
+from sillage.domain.campaign import CampaignState, SourceKind
 from sillage.domain.sign_in import Role
 from sillage.i18n import LANGUAGES
 from sillage.settings import ROOT
-from sillage.store import accounts, campaigns, users
+from sillage.store import accounts, campaigns, drafts, recurrences, users
+from sillage.store.drafts import Written
+from sillage.store.recurrences import OccurrenceState
 
 CHROMIUM = "/usr/bin/chromium"
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -34,6 +41,37 @@ HELP = {
     "SILLAGE_HELP_HOURS": "9:00-18:00", "SILLAGE_HELP_PHONE": "+33 2 98 00 00 00",
     "SILLAGE_HELP_EMAIL": "aide@maison.example", "SILLAGE_HELP_LINK": "https://aide.maison.example/",
 }  # fmt: skip
+
+
+def plan_ahead(home: Home) -> None:
+    """What is yet to come in the account that is looked at: a campaign that waits for approval, one that is scheduled,
+    one that was refused, and two that recur.
+    """
+    now = home.settings.clock.now()
+    home.sign_in("maison", Role.MEMBER)
+    with home.store.write() as conn:
+        account = accounts.by_slug(conn, "maison")
+        author = users.by_email(conn, "member@maison.example")
+        by = author.id if author else 0
+        for name, days in (("Winter sale", 3), ("Advent letter", 1)):
+            if days == 1:
+                accounts.set_approval(conn, account.id, needed=True)
+            made = create_campaign(conn, home.settings, account, home._spec(account, name), now=now, by=by)
+            schedule(conn, account.id, made, send_at=now + timedelta(days=days), by=by, now=now)
+        form = {"name": "Weekly", "kind": "marketing", "sender": 1, "include": ["Readers"]}
+        written = Written(SourceKind.MJML, MJML, "This week for {{ first_name | default: 'you' }}", "Three things")
+        draft = drafts.create(conn, account.id, "Weekly letter", written, by=by, now=now, form=form)
+        accounts.set_approval(conn, account.id, needed=False)
+        for name, rule in (("Weekly letter", "0 9 * * MON,THU"), ("Month's end", "30 18 L * *")):
+            one = recurring.begin(
+                conn, home.settings, account, name=name, draft_id=draft.id, rule=rule, grace=timedelta(hours=2), by=by,
+                now=now,
+            )  # fmt: skip
+        recurrences.note(
+            conn, account.id, one.id, now - timedelta(days=2), OccurrenceState.FAILED,
+            words="there is no segment 'Old readers'", now=now,
+        )  # fmt: skip
+        accounts.set_approval(conn, account.id, needed=True)
 
 
 @contextmanager
@@ -72,6 +110,12 @@ def addresses(home: Home) -> dict[str, str]:
     found = {page.stem: f"/{page.stem}" for page in sorted(PAGES.glob("*.py")) if not page.stem.startswith("_")}
     found["home"] = "/"
     found["report"] = f"/report?campaign={campaign}"
+    with home.store.read() as conn:
+        waiting = next((c.id for c in campaigns.listed(conn, account.id) if c.state is CampaignState.APPROVAL), None)
+        over = campaigns.by_name(conn, account.id, "Autumn 1").id
+    found["again"] = f"/again?campaign={over}"
+    if waiting is not None:
+        found["approval"] = f"/approvals?campaign={waiting}"
     found["contact"] = f"/contact?contact={account.id * 1_000_000 + 1}"
     return found
 
@@ -156,6 +200,7 @@ def main() -> None:
     else:
         home = new_home(folder)
         furnish(home)
+        plan_ahead(home)
     with served(home) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         shoot(browser, home, address, options.out, set(options.pages), set(options.only))

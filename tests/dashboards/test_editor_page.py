@@ -66,8 +66,9 @@ def test_html_is_changed_in_its_source_and_kept_as_it_is(bare: Home, browser: Br
     html = "<TABLE bgcolor=red><TR><TD>Old<br>School</TABLE>"
     draft = _draft(bare, Written(SourceKind.HTML, html, "S"))
     app = browser.open(bare, "editor", draft=str(draft))
-    assert app.text_area[0].value == html
-    app.text_area[0].set_value(html + "<!-- more -->")
+    source = app.text_area(key=f"body_{draft}-0")
+    assert source.value == html
+    source.set_value(html + "<!-- more -->")
     next(b for b in app.button if b.label == "Take over the source").click().run()
     assert not app.exception
     assert _body(bare, draft).body == html + "<!-- more -->"
@@ -129,7 +130,7 @@ def test_content_of_a_campaign_is_opened_in_the_editor(bare: Home, browser: Brow
     with bare.store.read() as conn:
         (made,) = drafts.listed(conn, AccountId(1))
     assert "mj-button" in made.written.body
-    assert (made.form["name"], made.form["include"]) == ("Autumn 2", ["Readers"])
+    assert (made.form["name"], made.form["include"]) == ("Copie de « Autumn »", ["Readers"])
 
 
 def test_draft_becomes_a_template(bare: Home, browser: Browser) -> None:

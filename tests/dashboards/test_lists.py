@@ -246,7 +246,14 @@ def test_another_accounts_list_is_unknown(world: Home, browser: Browser) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [(ListName.CLICKERS, 96), (ListName.OPENERS, 240), (ListName.NON_OPENERS, 355)]
+    ("name", "size"),
+    [
+        (ListName.CLICKERS, 96),
+        (ListName.OPENERS, 240),
+        (ListName.NON_OPENERS, 355),
+        (ListName.DELIVERED, 595),
+        (ListName.NON_CLICKERS, 499),
+    ],
 )
 def test_a_list_becomes_a_segment_of_the_same_people(world: Home, name: ListName, size: int) -> None:
     """The tree of a list has the very people of the list, as long as they are contacts."""
@@ -265,7 +272,6 @@ def test_what_no_tree_says_is_no_segment() -> None:
     """Bounced, unsubscribed and the like become a group alone; a link needs the place that it leads to."""
     for name in (
         ListName.BOUNCED,
-        ListName.NON_CLICKERS,
         ListName.UNSUBSCRIBED,
         ListName.SUPPRESSED,
         ListName.IN_DOUBT,

@@ -20,11 +20,14 @@ from pipelines.defs.campaigns.checks import (
 )
 from pipelines.defs.campaigns.partitions import campaign_of, key_of
 from pipelines.defs.campaigns.planning import ABANDONED_S, Seen, work_of
+from pipelines.defs.campaigns.recurring import recurring_campaigns
 from pipelines.defs.campaigns.schedules import deliveries_each_minute
 from pipelines.defs.campaigns.sensors import campaigns_to_plan
 from pipelines.defs.sending.assets import queue
 from pipelines.installation import Installation
 from pipelines.ops import planned_twice, without_consent
+from sillage.campaign import recurring
+from sillage.campaign.form import to_draft
 from sillage.campaign.plan import plan_campaign
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.ids import CampaignId
@@ -248,3 +251,26 @@ def test_queue_says_what_waits_and_why_it_was_put_off(home: World, instance: dg.
     found = {name: value.value for name, value in event.metadata.items()}
     assert (found["waiting"], found["deferred"], found["in_doubt"]) == (9, 1, 0)
     assert found["deferrals"] == {"free: greylisted": 1}
+
+
+def test_a_recurring_campaign_is_made_and_asked_to_be_planned(home: World, instance: dg.DagsterInstance):
+    """The sensor makes the campaign whose time is near, once however often it looks; the next one plans it."""
+    home.add_contacts(3)
+    model = home.add_campaign("Model", scheduled=False)
+    now = home.now
+    soon = now + timedelta(minutes=10)
+    with home.store.write() as conn:
+        draft = to_draft(conn, home.settings, home.account, model, name="Hourly", by=None, now=now)
+        recurring.begin(
+            conn, home.settings, home.account, name="Hourly", draft_id=draft.id, rule=f"{soon.minute} * * * *",
+            grace=timedelta(hours=1), by=None, now=now,
+        )  # fmt: skip
+    for _ in range(3):
+        context = dg.build_sensor_context(instance=instance, resources={"installation": Installation()})
+        found = recurring_campaigns(context)
+    assert isinstance(found, dg.SkipReason)
+    with home.store.read() as conn:
+        made = [c for c in campaigns.listed(conn, home.id) if c.name.startswith("Hourly")]
+    assert [c.state for c in made] == [S.SCHEDULED]
+    requests = tick(instance).run_requests or []
+    assert [request.partition_key for request in requests] == [key_of(made[0].id)]

@@ -92,7 +92,8 @@ def test_what_must_run_runs(defs: dg.Definitions):
         if isinstance(s, dg.ScheduleDefinition)
     }
     on = dg.DefaultSensorStatus.RUNNING
-    assert sensors == dict.fromkeys(["inbox_files", "campaigns_to_plan", "lake_observed", "lake_has_grown"], on)
+    known = ["inbox_files", "campaigns_to_plan", "recurring_campaigns", "lake_observed", "lake_has_grown"]
+    assert sensors == dict.fromkeys(known, on)
     running = dg.DefaultScheduleStatus.RUNNING
     assert schedules == {
         "segments_each_hour": ("7 * * * *", running),

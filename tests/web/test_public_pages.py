@@ -192,3 +192,19 @@ async def test_health_counts(visit: Visit) -> None:
 async def test_other_paths_are_not_found(visit: Visit, path: str) -> None:
     """Nothing else is here."""
     assert (await visit.http.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(("page", "said"), [("u", "Stop these messages?"), ("t", "measuring"), ("w", "web version")])
+async def test_links_of_a_test_mail_say_what_they_would_do_and_do_nothing(visit: Visit, page: str, said: str) -> None:
+    """A test's token shows what its link would do; no method of it changes consent or is an event."""
+    recipient = replace(visit.scene.recipient, is_test=True)
+    path = f"/{page}/{visit.scene.key.sign(recipient)}"
+    shown = await visit.http.get(path, headers={"accept-language": "en"})
+    assert shown.status_code == 200
+    assert said in shown.text
+    assert "<form" not in shown.text
+    if page != "w":
+        assert (await visit.http.post(path, content=ONE_CLICK, headers=FORM)).status_code == 200
+        assert (await visit.http.post(path, data={"confirm": "yes"})).status_code == 200
+    assert visit.scene.consent() == ("granted", "granted", "granted")
+    assert visit.scene.events() == []
