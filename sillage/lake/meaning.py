@@ -138,7 +138,7 @@ def as_markdown() -> str:
         "",
         "Opens, clicks and shares keep their contact only if the person agrees to it at that moment; else the",
         "collector takes the contact and all that is personal out. Of the user agent the lake keeps `device` with",
-        "the event (mobile, tablet, desktop; nothing where it does not say), and the agent itself with what is personal.",
+        "the event (mobile, tablet, desktop; nothing where it does not say), and the agent with what is personal.",
         "",
         "| type | who writes it | fields | effect on the metrics |",
         "|---|---|---|---|",
