@@ -22,8 +22,6 @@ from sillage.store.database import Store
 
 log = structlog.get_logger()
 
-PLAN_AFTER_S = 60.0
-"""A due campaign that nobody has planned for so long is planned by the worker."""
 CLEAN_EVERY_S = 5.0
 CHUNK = 2_000
 CHUNK_S = 0.05
@@ -60,7 +58,7 @@ class Scheduler:
         ripe = []
         for campaign in unplanned:
             first = self._unplanned.setdefault(campaign.id, time.monotonic())
-            if time.monotonic() - first >= PLAN_AFTER_S:
+            if time.monotonic() - first >= self._settings.plan_after_s:
                 self._unplanned.pop(campaign.id)
                 ripe.append(campaign)
         return ripe

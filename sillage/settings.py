@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=256, description="sending processes that `sillage up` starts")
     metrics_port: int = Field(default=8430, ge=0, description="first worker's port for Prometheus; 0: none")
     window_size: int = Field(default=200, ge=1, le=1000)
+    plan_after_s: float = Field(
+        default=60.0, ge=0, description="a due campaign that Dagster has not planned for so long, the worker plans"
+    )
 
     images_url: str = Field(
         default="", description="s3://BUCKET/PREFIX for the pictures of mails; empty: they lie below data_dir"

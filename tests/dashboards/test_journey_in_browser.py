@@ -8,11 +8,12 @@ import random
 import socket
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from screenshots import ARGS, CHROMIUM
 from test_editor_in_browser import _canvas, _drag
 
@@ -27,6 +28,8 @@ from sillage.store.database import Store
 from sillage.supervisor import Supervisor
 
 READY_MS = 60_000
+MOST_FIXES = 6
+"""Presses of "Fix it": two advices, capitals and exclamation marks, and some that come too early."""
 PEOPLE = 300
 
 pytestmark = [
@@ -43,7 +46,7 @@ def test_first_campaign_is_made_and_sent_by_somebody_who_has_never_been_here(tmp
         free.bind(("127.0.0.1", random.SystemRandom().randrange(18_000, 20_000)))
         port = free.getsockname()[1]
     settings = demo_settings(tmp_path / "run", speed=60, free_ports=True)
-    settings = settings.model_copy(update={"dashboards_port": port})
+    settings = settings.model_copy(update={"dashboards_port": port, "plan_after_s": 1.0})
     store = scene.fresh(settings)
     contacts, people = make_people(tmp_path / "input", PEOPLE, seed=3, mishaps=CALM, now=settings.clock.now())
     asyncio.run(_on_the_running_system(settings, store, contacts, people))
@@ -148,16 +151,16 @@ def _test_and_send(page: Page) -> int:
     mended = page.get_by_role("button", name="Fix it")
     expect(mended.first).to_be_visible(timeout=READY_MS)
     before = page.get_by_text("of 5").first.inner_text()
-    while mended.count():
-        held = subject.input_value()
-        mended.first.click()
-        expect(subject).not_to_have_value(held, timeout=READY_MS)
-        page.wait_for_timeout(300)
-    expect(subject).to_have_value("Lamps of the season are here")
+    wanted = "Lamps of the season are here"
+    for _ in range(MOST_FIXES):
+        if (held := subject.input_value()) != wanted:
+            # A press on an advice that is gone with the next drawing of the page changes nothing: it is pressed again.
+            mended.first.click()
+            with suppress(AssertionError):
+                expect(subject).not_to_have_value(held, timeout=8_000)
+    expect(subject).to_have_value(wanted)
     expect(page.get_by_text("of 5").first).not_to_have_text(before)
-    page.get_by_role("combobox", name="To the segments").click()
-    page.get_by_role("option", name="Readers").click()
-    page.keyboard.press("Escape")
+    _choose(page, "To the segments", "Readers")
     page.get_by_test_id("stButtonGroup").filter(has_text="keep as a draft").get_by_role("radio", name="now").click()
     send = page.get_by_role("button", name="Send to ")
     expect(send).to_be_enabled(timeout=READY_MS)
@@ -165,6 +168,17 @@ def _test_and_send(page: Page) -> int:
     count = int(send.inner_text().split(" to ")[1].split()[0])
     send.click()
     return count
+
+
+def _choose(page: Page, name: str, wanted: str) -> None:
+    """Choose from a list; a page that draws itself anew closes a list that was opened before, as a person sees too."""
+    option = page.get_by_role("option", name=wanted)
+    for _ in range(10):
+        page.get_by_role("combobox", name=name).click()
+        with suppress(PlaywrightTimeout):
+            option.click(timeout=2_000)
+            break
+    page.keyboard.press("Escape")
 
 
 def _watch_it_leave(page: Page, settings: Settings, store: Store, count: int) -> None:

@@ -15,7 +15,6 @@ import pytest
 import sqlalchemy as sa
 
 from sendworker import mailroom as mailroom_module
-from sendworker import scheduler as scheduler_module
 from sendworker.mailroom import Mailroom
 from sendworker.worker import Worker
 from sillage.campaign.plan import plan_campaign
@@ -429,9 +428,9 @@ async def test_campaign_whose_time_passed_long_ago_is_held(world: World):
     assert books(world, campaign) == {"due": 30}
 
 
-async def test_due_campaign_that_nobody_planned_is_planned_by_the_worker(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_due_campaign_that_nobody_planned_is_planned_by_the_worker(world: World):
     """If no planner has come, the worker's scheduler plans a due campaign itself."""
-    monkeypatch.setattr(scheduler_module, "PLAN_AFTER_S", 0.2)
+    world.settings = world.settings.model_copy(update={"plan_after_s": 0.2})
     campaign = world.add_campaign()
     async with working(world):
         await until(lambda: state_of(world, campaign) == "closed")
