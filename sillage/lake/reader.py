@@ -98,7 +98,14 @@ class Reader:
 
     def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
-            cursor, generation = self._cursor()
+            try:
+                cursor, generation = self._cursor()
+            except TransientError:
+                # Whoever opens a catalog while another process closes it meets its lock.
+                if attempt == _ATTEMPTS:
+                    raise
+                time.sleep(_PAUSE_S * attempt)
+                continue
             try:
                 return question(cursor)
             except _ITS_OWN_FAULT:
