@@ -121,8 +121,8 @@ class Home:
 
         Without a slug, or with one that nobody has, they own the first account; where there is none, they are in none.
         """
-        # Pages that ran in this process asked DuckDB, whose closing of ops takes SQLite's locks from this store too, and
-        # they know of their own alone (see Audience.close): what it wrote could go into a log that is the file's no more.
+        # Pages that ran in this process asked DuckDB, whose closing of ops takes SQLite's locks from this store too
+        # (see Audience.close): what it wrote then could go into a log that is the file's no more.
         self.store.reconnect()
         now = Clock().now()
         with self.store.write() as conn:
