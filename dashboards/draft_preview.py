@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import template_parts
+from dashboards import contact_choice, template_parts
 from dashboards.own_pictures import with_own_pictures
 from dashboards.shell import Desk, boundary
 from dashboards.template_parts import NAMES, WIDTHS
@@ -17,8 +17,6 @@ from sillage.content.merge import segments_named
 from sillage.content.message import Source
 from sillage.content.preview import shown, shown_as_text
 from sillage.domain.campaign import MessageKind
-from sillage.domain.ids import ContactId
-from sillage.store import people
 from sillage.store.drafts import Written
 from sillage.store.merge_fields import of_contact
 
@@ -71,19 +69,10 @@ def page_of(
 def _reader(desk: Desk, body: str) -> dict[str, Any] | None:
     """The fields of a contact who is looked for by name or address; None: nobody was chosen."""
     words = desk.words
-    asked = st.text_input(
-        words.t("As this contact sees it"), key="preview_contact", placeholder=words.t("name or address")
-    ).strip()
-    if not asked:
+    who = contact_choice.chosen(desk, words.t("As this contact sees it"), key="preview_contact")
+    if who is None:
         return None
     with desk.store.read() as conn:
-        found = people.search(conn, desk.account_id, asked, limit=20)
-        if not found:
-            st.caption(words.t("Nobody is called so."))
-            return None
-        named = {contact.id: contact.email or contact.phone or str(contact.id) for contact in found}
-        chosen = st.selectbox(words.t("Contact"), list(named), format_func=named.__getitem__, key="preview_who")
-        who = ContactId(chosen or found[0].id)
         fields = of_contact(conn, desk.account_id, who)
     if segments_named(body):
         with audience_of(desk.store, desk.account_id, desk.settings) as audience:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboards import queries
+from dashboards import contact_choice, queries
 from dashboards.shell import Desk, boundary
 from dashboards.words import plain
 from sillage.campaign.trial_send import MAX_COLLEAGUES, Version, send_test, versions_of
 from sillage.domain.campaign import MessageKind
-from sillage.domain.ids import ContactId
-from sillage.store import people, trial_mails
+from sillage.store import trial_mails
 from sillage.store.campaigns import Campaign, Sender
 
 STATES = {"due": "on its way", "sent": "taken by the server", "failed": "refused by the server"}
@@ -46,7 +45,10 @@ def popover(
             help=words.t("Up to %(count)s addresses, each on a line.", count=words.number(MAX_COLLEAGUES)),
         )  # fmt: skip
         chosen = _sender(desk, key, senders, sender) if chooses_sender else senders[0]
-        whose = _contact(desk, key)
+        whose = contact_choice.chosen(
+            desk, words.t("Filled with the data of"), key=f"trial_contact_{key}",
+            told=words.t("Left empty, it is filled with a sample."),
+        )  # fmt: skip
         if st.button(words.t("Send the test"), type="primary", key=f"trial_go_{key}", icon=":material/send:"):
             count = send_test(
                 desk.store, desk.settings, desk.account, kind, versions(chosen),
@@ -77,24 +79,6 @@ def of_campaign(desk: Desk, campaign: Campaign) -> None:
             return versions_of(conn, desk.account_id, campaign)
 
     popover(desk, f"campaign_{campaign.id}", campaign.kind, versions, chooses_sender=False)
-
-
-def _contact(desk: Desk, key: str) -> ContactId | None:
-    words = desk.words
-    asked = st.text_input(
-        words.t("Filled with the data of"), key=f"trial_contact_{key}", placeholder=words.t("name or address"),
-        help=words.t("Left empty, it is filled with a sample."),
-    ).strip()  # fmt: skip
-    if not asked:
-        return None
-    with desk.store.read() as conn:
-        found = people.search(conn, desk.account_id, asked, limit=20)
-    if not found:
-        st.caption(words.t("Nobody is called so."))
-        return None
-    named = {contact.id: contact.email or contact.phone or str(contact.id) for contact in found}
-    who = st.selectbox(words.t("Contact"), list(named), format_func=named.__getitem__, key=f"trial_who_{key}")
-    return ContactId(who or found[0].id)
 
 
 def _last(desk: Desk) -> None:

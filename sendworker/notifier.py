@@ -8,28 +8,26 @@ whose answer got lost can be told from a second change.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
+from functools import partial
 
 import structlog
 
 from sendworker import webhook
-from sendworker.handover import hand_over
-from sendworker.routes import Router
-from sendworker.session import Letter, Loss
+from sendworker.own_mail import Patience, hand_to_server
 from sendworker.way import router_of
 from sillage.alarm import words
 from sillage.alarm.address import webhook_key
-from sillage.errors import PermanentError, Refused, SillageError, TransientError
+from sillage.errors import Refused
 from sillage.settings import Settings
 from sillage.store import accounts, alerts, campaigns
 from sillage.store.alerts import Notice
 from sillage.store.database import Store
 
-WAITS_S = (10, 60, 300, 1800, 3600)
-GIVE_UP_AFTER = 24
+PATIENCE = Patience(24, (10, 60, 300, 1800, 3600))
 
 # Not every server takes 8 bits (RFC 6152), and an alert must get through to any.
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")
@@ -51,23 +49,19 @@ class Notifier:
         Raises: TransientError where ops does not answer.
         """
         now, taken = self._settings.clock.now(), 0
-        error: str | None
         with self._store.read() as conn:
             due = alerts.due_notices(conn, now=now)
         for notice in due:
-            try:
-                self._send(notice, now)
-            except (SillageError, OSError) as exc:
-                is_over = isinstance(exc, PermanentError) or notice.attempt + 1 >= GIVE_UP_AFTER
-                wait = timedelta(seconds=WAITS_S[min(notice.attempt, len(WAITS_S) - 1)])
-                state, due_at, error = "failed" if is_over else "due", now + wait, str(exc)[:500]
-                log.warning("alert.not_told", notice_id=notice.id, target=notice.target, state=state, why=error)
-            else:
-                state, due_at, error = "sent", now, None
+            tried = PATIENCE.tried(partial(self._send, notice, now), notice.attempt, now)
+            if tried.error is None:
                 taken += 1
                 log.info("alert.told", notice_id=notice.id, target=notice.target, change=notice.change)
+            else:
+                log.warning(
+                    "alert.not_told", notice_id=notice.id, target=notice.target, state=tried.state, why=tried.error
+                )
             with self._store.write() as conn:
-                alerts.settle_notice(conn, notice, state=state, due_at=due_at, error=error)
+                alerts.settle_notice(conn, notice, state=tried.state, due_at=tried.due_at, error=tried.error)
         return taken
 
     def _send(self, notice: Notice, now: datetime) -> None:
@@ -105,16 +99,3 @@ class Notifier:
         message.set_content(words.body(facts, locale=account.locale, account=account.name, url=url))
         way = self._router
         asyncio.run(hand_to_server(way, f"alerts@{self._settings.bounce_domain}", targets.email, bytes(message)))
-
-
-async def hand_to_server(router: Router, sender: str, recipient: str, message: bytes) -> None:
-    """Hand one message over by the installation's way.
-
-    Raises: Refused for good; TransientError where no server took it now.
-    """
-    [(_, fate)] = await hand_over([Letter(sender, recipient, message)], router)
-    if isinstance(fate, Loss):
-        raise TransientError("no mail server took it: " + fate.name.lower())
-    if not fate.is_positive:
-        said = f"{fate.code} {fate.text}"
-        raise TransientError(said) if fate.is_transient else Refused(said)

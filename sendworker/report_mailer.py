@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import structlog
 
-from sendworker.notifier import hand_to_server
+from sendworker.own_mail import FAULTS, Patience, hand_to_server
 from sendworker.way import router_of
-from sillage.errors import PermanentError, Refused, SillageError
+from sillage.errors import Refused
 from sillage.export.registered import sweep
 from sillage.lake.reader import Reader
 from sillage.report.mail import message_of, period_of
@@ -19,7 +19,7 @@ from sillage.store.database import Store
 from sillage.store.report_mails import ReportMail
 
 AGAIN_AFTER = timedelta(minutes=10)
-GIVE_UP_AFTER = 12
+PATIENCE = Patience(12)
 SWEEP_EVERY = timedelta(hours=1)
 
 log = structlog.get_logger()
@@ -50,8 +50,8 @@ class ReportMailer:
             next_at = mail.rhythm.next_after(self._settings.clock.now(), account.timezone)
             try:
                 self._send(mail)
-            except (SillageError, OSError) as exc:
-                is_over = isinstance(exc, PermanentError) or mail.attempt + 1 >= GIVE_UP_AFTER
+            except FAULTS as exc:
+                is_over = PATIENCE.is_over(exc, mail.attempt)
                 log.warning("report.not_sent", mail_id=mail.id, is_over=is_over, why=str(exc)[:300])
                 with self._store.write() as conn:
                     report_mails.note_failure(conn, mail, str(exc), now=now)

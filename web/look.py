@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from sillage.i18n import language_of
+from sillage.i18n import catalogue, language_of
 from sillage.look import PAGE_HEADERS, document
 
-__all__ = ["IMAGE_HEADERS", "MAIL_HEADERS", "PAGE_HEADERS", "page", "preferred_language"]
+__all__ = ["IMAGE_HEADERS", "MAIL_HEADERS", "PAGE_HEADERS", "nowhere", "page", "preferred_language"]
 
 # A mail in the browser brings its own styles and images, and nothing that runs.
 MAIL_HEADERS = {
@@ -39,3 +41,11 @@ def page(language: str, title: str, body: str, *, status: int = 200) -> HTMLResp
 def preferred_language(request: Request) -> str:
     """The language that a browser asks for first, where no account tells."""
     return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())
+
+
+def nowhere(request: Request) -> HTMLResponse:
+    """The answer to a link out of a message that leads to nothing."""
+    language = preferred_language(request)
+    _ = catalogue(language).gettext
+    body = f"<p>{escape(_('It may have been cut on its way. Open it again from the message that you got.'))}</p>"
+    return page(language, _("This link leads nowhere"), body, status=404)

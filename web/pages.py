@@ -28,7 +28,7 @@ from sillage.store import image_files
 from sillage.store.database import Store
 from sillage.tokens import NOBODY, Recipient, TokenKey
 from web.journal import Journal
-from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, page, preferred_language
+from web.look import IMAGE_HEADERS, MAIL_HEADERS, PAGE_HEADERS, nowhere, page, preferred_language
 from web.sharing import SharingPages
 from web.signup import SignupPages, read_form
 from web.targets import Targets
@@ -105,7 +105,7 @@ class Pages:
         recipient = self._recipient(request)
         target = await self._targets.find(recipient.variant_id) if recipient else None
         if recipient is None or (target and target.campaign_id != recipient.campaign_id):
-            return await self._not_found(request, None)
+            return nowhere(request)
         language = language_of(target.locale) if target else preferred_language(request)
         words = words_of(language, target.account_name if target else "")
         if request.method != "POST":
@@ -141,7 +141,7 @@ class Pages:
             return page(language, _("A test: this link does nothing"), told)
         body = await asyncio.to_thread(self._rendered, recipient) if recipient else None
         if body is None:
-            return await self._not_found(request, None)
+            return nowhere(request)
         return HTMLResponse(body, headers=MAIL_HEADERS)
 
     def _rendered(self, recipient: Recipient) -> str | None:
@@ -164,7 +164,7 @@ class Pages:
             log.warning("image.not_shown", error=str(exc))
             return PlainTextResponse("not now", 503, headers=PAGE_HEADERS)
         if content is None:
-            return await self._not_found(request, None)
+            return nowhere(request)
         return Response(content, media_type=image_files.TYPES[extension], headers=IMAGE_HEADERS)
 
     async def _health(self, _request: Request) -> Response:
@@ -178,10 +178,7 @@ class Pages:
         return JSONResponse(state, headers=PAGE_HEADERS)
 
     async def _not_found(self, request: Request, _exc: Any) -> Response:
-        language = preferred_language(request)
-        _ = catalogue(language).gettext
-        body = f"<p>{escape(_('It may have been cut on its way. Open it again from the message that you got.'))}</p>"
-        return page(language, _("This link leads nowhere"), body, status=404)
+        return nowhere(request)
 
     async def _not_allowed(self, _request: Request, _exc: Any) -> Response:
         return PlainTextResponse("method not allowed", 405, headers=PAGE_HEADERS)

@@ -28,7 +28,7 @@ from sillage.store import accounts, forms
 from sillage.store.accounts import Account
 from sillage.store.database import Store
 from sillage.store.forms import Form
-from web.look import PAGE_HEADERS, page
+from web.look import PAGE_HEADERS, nowhere, page, preferred_language
 from web.visitor import Visitors
 
 MAX_BODY_BYTES = 64 * 1024
@@ -63,9 +63,9 @@ class SignupPages:
         try:
             form, account = await asyncio.to_thread(self._form_of, request.path_params["key"])
         except NotFound:
-            return _nowhere(request)
+            return nowhere(request)
         except _DOWN:
-            return _not_now(_preferred(request))
+            return _not_now(preferred_language(request))
         language = language_of(account.locale)
         if request.method != "POST":
             return page(language, *_asking(language, form, account))
@@ -100,7 +100,7 @@ class SignupPages:
     async def _confirmation(self, request: Request) -> Response:
         signup_id = self._key.read(request.path_params["token"])
         if signup_id is None:
-            return _nowhere(request)
+            return nowhere(request)
         try:
             form, account = await asyncio.to_thread(self._found, signup_id)
             language = language_of(account.locale)
@@ -111,10 +111,10 @@ class SignupPages:
                 return page(language, *_confirming(language, form, account), status=400)
             await asyncio.to_thread(self._confirm, signup_id, self._network(request) if account.keeps_ip else "")
         except NotFound:
-            return _nowhere(request)
+            return nowhere(request)
         except _DOWN:
             log.exception("confirmation.refused", signup_id=signup_id)
-            return _not_now(_preferred(request))
+            return _not_now(preferred_language(request))
         return page(language, *_confirmed(language, account))
 
     def _form_of(self, key: str) -> tuple[Form, Account]:
@@ -196,22 +196,10 @@ def _confirmed(language: str, account: Account) -> tuple[str, str]:
     return _("Your sign-up is confirmed"), f"<p>{escape(words)}</p>"
 
 
-def _nowhere(request: Request) -> Response:
-    language = _preferred(request)
-    _ = catalogue(language).gettext
-    body = f"<p>{escape(_('It may have been cut on its way. Open it again from the message that you got.'))}</p>"
-    return page(language, _("This link leads nowhere"), body, status=404)
-
-
 def _not_now(language: str) -> Response:
     _ = catalogue(language).gettext
     body = f"<p>{escape(_('We could not note it just now. Please try again in a minute.'))}</p>"
     return page(language, _("Not now"), body, status=503)
-
-
-def _preferred(request: Request) -> str:
-    """The language that a browser asks for first, where no account tells."""
-    return language_of(request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip())
 
 
 async def read_form(request: Request) -> dict[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ def cell(number: int) -> str:
 
 
 @dataclass(slots=True)
-class Table:
+class Table(ABC):
     """What was found out about a file. `frames()` reads its records, from the start each time.
 
     A frame has `row` (line where the record starts, the first line being 1), `excess` (more cells than columns)
@@ -56,13 +57,13 @@ class Table:
         """Cells of the first records of data."""
         return [cells for _, cells in self.records[self.header.first :] if any(c.strip() for c in cells)]
 
+    @abstractmethod
     def frames(self, address_column: int | None = None) -> Iterator[pl.DataFrame]:
         """All records of data. With the column of addresses known, a quote that was never closed is told by the rows
         that it swallows.
 
         Raises: BadInput (unclosed_quote, not_a_table).
         """
-        raise NotImplementedError
 
 
 @dataclass(slots=True)
