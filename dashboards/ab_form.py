@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import queries
-from dashboards.queries import CALM_S, cached
+from dashboards.freshness import CALM_S, cached
 from dashboards.shell import Desk
 from dashboards.words import Words
 from sillage.campaign.ab_setup import RELATIVE_LIFT, AbSpec, proposal

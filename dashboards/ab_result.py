@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboards import ab_chart, figures
 from dashboards.ab_form import CRITERIA, OTHERWISE
-from dashboards.queries import DETAILS_S, cached
+from dashboards.freshness import DETAILS_S, cached
 from dashboards.shell import Desk
 from dashboards.words import NOTHING, Words, plain
 from sillage.campaign.ab_decide import Watched, choose, watch

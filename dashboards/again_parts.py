@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboards import audiences, terms
 from dashboards.draft_parts import author
-from dashboards.queries import CALM_S, cached
+from dashboards.freshness import CALM_S, cached
 from dashboards.shell import Desk, boundary, go, link
 from dashboards.words import plain
 from sillage.campaign.again import Again, To, counted, draft_again, is_for

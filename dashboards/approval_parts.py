@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import draft_preview, figures, queries, terms
+from dashboards import draft_preview, figures, segment_queries, terms
 from dashboards.alarms import Call
 from dashboards.shell import Desk, boundary, link
 from dashboards.words import Words, plain
@@ -176,7 +176,7 @@ def _facts(desk: Desk, campaign: Campaign) -> None:
     st.markdown(f"**{words.t('To the segments')}** · {plain(', '.join(include))}")
     if exclude:
         st.markdown(f"**{words.t('But not to')}** · {plain(', '.join(exclude))}")
-    count, left_out = queries.audience_size(desk, include, exclude, campaign.kind)
+    count, left_out = segment_queries.audience_size(desk, include, exclude, campaign.kind)
     st.metric(words.t("People who get it, as of now"), words.number(count))
     for reason, number in sorted(left_out.items(), key=lambda item: -item[1]):
         told = terms.term(words, terms.REASONS, reason)

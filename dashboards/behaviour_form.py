@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import queries
+from dashboards import queries, segment_queries
 from dashboards.shell import Desk
 from dashboards.words import Words
 from sillage.campaign.sentence import CONSENT, DEVICES, PURPOSES
@@ -50,7 +50,7 @@ def clause(desk: Desk, kind: str, place: str, where: list[Any]) -> Tree | None: 
         case "segment":
             with how:
                 name = st.selectbox(
-                    words.t("Segment"), queries.segment_names(desk), index=None, key=f"segment_nested{place}"
+                    words.t("Segment"), segment_queries.names(desk), index=None, key=f"segment_nested{place}"
                 )
             return {"kind": "segment", "name": name} if name else None
         case "device":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.queries import CALM_S, cached, marts_as_of, of_build
+from dashboards.freshness import CALM_S, cached, marts_as_of, of_build
 from dashboards.shell import Desk
 from sillage.domain.ids import CampaignId
 from sillage.errors import NotFound

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import audiences
-from dashboards.queries import SLOW_S, cached
+from dashboards.freshness import SLOW_S, cached
 from dashboards.shell import Desk, scope
 from sillage.domain.ids import ContactId
 from sillage.errors import NotFound

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import figures, queries
-from dashboards.queries import CALM_S, cached
+from dashboards import figures, freshness, queries
+from dashboards.freshness import CALM_S, cached
 from dashboards.shell import Desk, as_of
 from dashboards.words import NOTHING, Words, plain
 from sillage.domain.ids import CampaignId
@@ -61,7 +61,7 @@ def conversions(desk: Desk, campaign_id: CampaignId) -> None:
             days=words.number(desk.account.attribution_days),
         )
     )
-    built = queries.marts_as_of(desk)
+    built = freshness.marts_as_of(desk)
     as_of(desk, built["as_of_at"] if built else None)
 
 

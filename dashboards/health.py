@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import charts, figures, queries, terms
+from dashboards import charts, figures, freshness, queries, terms
 from dashboards.shell import Desk, as_of
 
 Row = dict[str, Any]
@@ -17,7 +17,7 @@ WATCHED = ("permanent_bounce_rate", "complaint_rate", "unsubscribe_rate")
 
 def block(desk: Desk) -> None:
     """Three rates of the last day that had any sending, and one of them over thirty days."""
-    words, days, built = desk.words, queries.health(desk), queries.marts_as_of(desk)
+    words, days, built = desk.words, queries.health(desk), freshness.marts_as_of(desk)
     if not days or built is None:
         st.caption(words.t("There are no figures yet: they come with the first build after a campaign has left."))
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboards.queries import CALM_S, DETAILS_S, cached
+from dashboards.freshness import CALM_S, DETAILS_S, cached
 from dashboards.shell import Desk
 from sillage.domain.ids import AccountId
 from sillage.errors import NotFound

@@ -7,39 +7,24 @@ least as new as it says.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import update_wrapper, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-import streamlit as st
-
-from dashboards import audiences
-from dashboards.shell import Desk, scope
+from dashboards.freshness import CALM_S, DETAILS_S, LIVE_S, cached, marts_as_of, of_build
+from dashboards.shell import Desk
 from sillage.domain.campaign import CampaignState
 from sillage.domain.ids import CampaignId
-from sillage.domain.segment import as_json, parse_tree
-from sillage.errors import NotFound, SillageError
+from sillage.errors import NotFound
 from sillage.lake import live
 from sillage.lake.campaign_report import LIVE_FIGURES, WHOLE, parts_of
 from sillage.lake.live import Source
-from sillage.store import campaigns, imports, incidents, segment_members, segments
+from sillage.store import campaigns, imports, incidents, segment_members
 from sillage.store.campaigns import Balance, Campaign, Sender, Variant
 from sillage.store.incidents import Incident, PausedSlice
-from sillage.store.segment_sizes import history as size_history
 from sillage.store.targets import beyond_shown, shown_links
 
-# Live parts beat twice a second where looks are cheap. An answer must be gone by the next beat, or each second beat
-# would show the old one: measured, 0.9 s at a beat of one second cost a whole second of delay.
-LIVE_S = 0.3
-DETAILS_S = 4.0
-CALM_S = 15.0
-AS_OF_S = 2.0
-# What a look through all contacts answers: seconds of a core for a million of them.
-SLOW_S = 60.0
-# Days and months pass, too.
-BUILD_S = 600.0
 RUNNING = frozenset(
     {CampaignState.PLANNING, CampaignState.PLANNED, CampaignState.SENDING, CampaignState.WAITING, CampaignState.PAUSED}
 )
@@ -49,8 +34,6 @@ ECHO = timedelta(days=7)
 USUAL_OF = 5
 
 Row = dict[str, Any]
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,40 +93,6 @@ class Report:
         """Whether more is to come: it runs, or it ended so lately that its echo still comes in."""
         closed = self.campaign.closed_at
         return closed is None or self.as_of - closed < ECHO
-
-
-def cached(ttl: float, *, waits: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """One answer for all who ask the same of the same desk within `ttl` seconds.
-
-    Without `waits` an old answer, which says as of when it is, is given once more while a new one is asked for
-    beside the page: a slow look then never holds up a quick one.
-    """
-    return st.cache_data(
-        ttl=ttl,
-        show_spinner=False,
-        hash_funcs={Desk: scope},
-        max_entries=200,
-        refresh_mode="foreground" if waits else "background",
-    )
-
-
-def of_build(ask: Callable[Concatenate[Desk, P], R]) -> Callable[Concatenate[Desk, P], R]:
-    """What the marts alone answer: asked once for each build, by all who look, so that a page that is looked at again
-    costs nothing, and all parts of a page are of the build whose as-of it says.
-    """
-
-    @cached(BUILD_S)
-    @wraps(ask)
-    def held(desk: Desk, build: datetime | None, *args: Any, **more: Any) -> Any:  # noqa: ARG001  # the key of the cache
-        return ask(desk, *args, **more)
-
-    def now(desk: Desk, /, *args: P.args, **more: P.kwargs) -> R:
-        built = marts_as_of(desk)
-        found: R = held(desk, built["as_of_at"] if built else None, *args, **more)
-        return found
-
-    update_wrapper(now, ask)
-    return now
 
 
 _PART_FIGURES = ", ".join(
@@ -213,16 +162,6 @@ def performance(desk: Desk) -> dict[int, Row]:
 def _performance(desk: Desk) -> dict[int, Row]:
     rows = _ask_live(desk, f"{LIVE_FIGURES} is not null", source=Source.TABLES)
     return {row["campaign_id"]: row for row in rows}
-
-
-@cached(AS_OF_S)
-def marts_as_of(desk: Desk) -> Row | None:
-    """How far the last build has read, or None before the first."""
-    try:
-        rows = desk.reader.query_marts("select * from marts.main.as_of")
-    except NotFound:
-        return None
-    return rows[0] if rows else None
 
 
 @cached(CALM_S, waits=False)
@@ -421,62 +360,6 @@ def senders(desk: Desk) -> list[Sender]:
 
 
 @cached(CALM_S)
-def segment_sizes(desk: Desk) -> list[tuple[str, Any, int | None]]:
-    """Each segment's name, tree (plain data) and size; None where it can't be counted."""
-    with desk.store.read() as conn:
-        found = segments.listed(conn, desk.account_id)
-    return [(s.name, as_json(s.tree), _count(desk, s.tree)) for s in found]
-
-
-def _count(desk: Desk, tree: Any) -> int | None:
-    try:
-        return audiences.ask(desk, lambda audience: audience.count(tree))
-    except SillageError:
-        return None
-
-
-@cached(2.0)
-def segment_size(desk: Desk, tree: Any) -> int:
-    """How many contacts a tree (plain data) has.
-
-    Raises: BadInput.
-    """
-    parsed = parse_tree(tree)
-    return audiences.ask(desk, lambda audience: audience.count(parsed))
-
-
-@cached(CALM_S)
-def segment_overlap(desk: Desk, first: str, second: str) -> tuple[int, int, int]:
-    """How many are in the first segment alone, in both, in the second alone.
-
-    Raises: NotFound.
-    """
-    with desk.store.read() as conn:
-        ours, theirs = (segments.by_name(conn, desk.account_id, name).tree for name in (first, second))
-    return audiences.ask(desk, lambda audience: audience.overlap(ours, theirs))
-
-
-@cached(CALM_S)
-def segment_histories(desk: Desk, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The counted sizes of some segments over the last ninety days: label, moment (the account's), size."""
-    since = desk.now() - timedelta(days=90)
-    with desk.store.read() as conn:
-        found = [(name, segments.by_name(conn, desk.account_id, name).id) for name in names]
-        return [
-            {"label": name, "moment": desk.words.here(at), "size": size}
-            for name, segment_id in found
-            for at, size in size_history(conn, desk.account_id, segment_id, since=since)
-        ]
-
-
-@cached(CALM_S)
-def segment_names(desk: Desk) -> list[str]:
-    """The names of the saved segments."""
-    with desk.store.read() as conn:
-        return [s.name for s in segments.listed(conn, desk.account_id)]
-
-
-@cached(CALM_S)
 def campaign_names(desk: Desk) -> dict[int, str]:
     """The campaigns by id, the newest first."""
     with desk.store.read() as conn:
@@ -495,19 +378,3 @@ def link_urls(desk: Desk) -> list[str]:
     """Where links of campaigns lead, each once, the newest campaigns first."""
     with desk.store.read() as conn:
         return campaigns.link_urls(conn, desk.account_id, limit=1000)
-
-
-@cached(2.0)
-def audience_size(
-    desk: Desk, include: tuple[str, ...], exclude: tuple[str, ...], kind: str
-) -> tuple[int, dict[str, int]]:
-    """How many people a campaign would go to now, and who would be left out, by reason.
-
-    Raises: NotFound.
-    """
-    with desk.store.read() as conn:
-        wanted = [segments.by_name(conn, desk.account_id, name).tree for name in include]
-        unwanted = [segments.by_name(conn, desk.account_id, name).tree for name in exclude]
-    members = audiences.ask(desk, lambda audience: audience.members(wanted, unwanted, kind=kind, now=desk.now()))
-    reasons = dict(members["left_out"].drop_nulls().value_counts().iter_rows())
-    return members["left_out"].null_count(), reasons

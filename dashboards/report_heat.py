@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards import queries
 from dashboards.figures import rate_text
+from dashboards.freshness import CALM_S, cached
 from dashboards.own_pictures import with_own_pictures
 from dashboards.queries import Details
 from dashboards.shell import Desk, boundary, link
@@ -65,7 +66,7 @@ def draw(desk: Desk, parts: Details) -> None:
         st.caption(plain(variant.source.subject))
 
 
-@queries.cached(queries.CALM_S)
+@cached(CALM_S)
 def _page(desk: Desk, campaign_id: CampaignId, variant_id: int, heat: tuple[tuple[int, Heat], ...]) -> str:
     """Compiled anew where a count has changed."""
     variant, _ = queries.variants(desk, campaign_id)[variant_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import charts, figures, queries
+from dashboards import charts, figures, queries, segment_queries
 from dashboards.shell import Desk
 from dashboards.words import plain
 from sillage.store import groups, segment_members, segments
@@ -24,7 +24,7 @@ def over_time(desk: Desk, names: list[str]) -> None:
             key="segment_lines",
             placeholder=words.t("Choose"),
         )
-        rows = queries.segment_histories(desk, tuple(chosen))
+        rows = segment_queries.histories(desk, tuple(chosen))
         if rows:
             st.altair_chart(charts.sizes_over_time(rows, words))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboards.queries import DETAILS_S, cached
+from dashboards.freshness import DETAILS_S, cached
 from dashboards.shell import Desk
 from sillage.campaign.live import why_not
 from sillage.store import queue, rates

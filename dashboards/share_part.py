@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import figures, terms
-from dashboards.queries import DETAILS_S, cached
+from dashboards.freshness import DETAILS_S, cached
 from dashboards.shell import Desk
 from dashboards.words import Words, plain
 from sillage.domain.ids import CampaignId

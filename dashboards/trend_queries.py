@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from dashboards.queries import SLOW_S, USUAL_OF, cached, of_build
+from dashboards.freshness import SLOW_S, cached, of_build
+from dashboards.queries import USUAL_OF
 from dashboards.shell import Desk
 from sillage.errors import NotFound
 from sillage.store import contacts

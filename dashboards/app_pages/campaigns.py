@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import controls, figures, progress, queries, terms
+from dashboards import controls, figures, freshness, progress, queries, terms
 from dashboards.queries import Listed
 from dashboards.shell import Desk, as_of, link, live, show
 from dashboards.words import Words, plain
@@ -63,7 +63,7 @@ def _list(desk: Desk) -> None:
         st.session_state["campaigns_shown"] = shown + A_PAGE
         st.rerun(scope="fragment")
     as_of(desk, seen.as_of)
-    built = queries.marts_as_of(desk)
+    built = freshness.marts_as_of(desk)
     if built and any(item.campaign.state not in queries.RUNNING and item.figures for item in found):
         st.caption(
             words.t("Rates of campaigns that are over: as of %(moment)s.", moment=words.second(built["as_of_at"]))

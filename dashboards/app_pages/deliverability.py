@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import alarms, deliverability_parts, health, queries
+from dashboards import alarms, deliverability_parts, freshness, health, queries
 from dashboards.shell import Desk, as_of, live, show
 
 
@@ -15,7 +15,7 @@ def deliverability(desk: Desk) -> None:
     words = desk.words
     st.title(words.t("Deliverability"))
     live(_alerts, desk, every=5)
-    built = queries.marts_as_of(desk)
+    built = freshness.marts_as_of(desk)
     if built is None:
         st.info(words.t("There are no figures yet: they come with the first build after a campaign has left."),
                 icon=":material/hourglass_top:")  # fmt: skip

@@ -9,8 +9,8 @@ from datetime import datetime
 import streamlit as st
 
 from dashboards import figures
+from dashboards.freshness import SLOW_S, cached
 from dashboards.hygiene_words import BUTTONS, TITLES
-from dashboards.queries import SLOW_S, cached
 from dashboards.shell import Desk, as_of, boundary, show
 from dashboards.words import NOTHING, plain
 from sillage.hygiene import ACTIONS, Done, Found, Kind, act, lists_of

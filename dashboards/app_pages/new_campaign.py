@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboards import ab_form, campaign_form, form_draft, queries, template_parts, terms
+from dashboards import ab_form, campaign_form, form_draft, queries, segment_queries, template_parts, terms
 from dashboards.draft_parts import author
 from dashboards.shell import Desk, go, show
 from dashboards.spam_panel import spam_panel
@@ -21,7 +21,7 @@ def new_campaign(desk: Desk) -> None:
     """The form, part by part."""
     words = desk.words
     st.title(words.t("New campaign"))
-    senders, sizes = queries.senders(desk), queries.segment_sizes(desk)
+    senders, sizes = queries.senders(desk), segment_queries.sizes(desk)
     if not senders or not sizes:
         campaign_form.missing(desk, has_senders=bool(senders), has_segments=bool(sizes))
         return
@@ -78,7 +78,7 @@ def _audience(desk: Desk, include: tuple[str, ...], exclude: tuple[str, ...], ki
     if not include:
         st.caption(words.t("Choose a segment to see how many people get it."))
         return 0
-    count, left_out = queries.audience_size(desk, include, exclude, kind)
+    count, left_out = segment_queries.audience_size(desk, include, exclude, kind)
     st.metric(words.t("People who get it, as of now"), words.number(count))
     for reason, number in sorted(left_out.items(), key=lambda item: -item[1]):
         st.caption(

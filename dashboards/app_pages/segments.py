@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboards import figures, overlap, queries, segment_form, segment_life
+from dashboards import figures, overlap, segment_form, segment_life, segment_queries
 from dashboards.shell import Desk, link, show
 from dashboards.words import Words, plain
 from sillage.domain.segment import parse_tree
@@ -20,7 +20,7 @@ def segments_page(desk: Desk) -> None:
     """The list, then the builder."""
     words = desk.words
     st.title(words.t("Segments"))
-    sizes = queries.segment_sizes(desk)
+    sizes = segment_queries.sizes(desk)
     if asked := st.query_params.get("segment"):
         _one(desk, asked, sizes)
     if sizes:
@@ -48,7 +48,7 @@ def segments_page(desk: Desk) -> None:
         tree = PRESETS[preset]
     if tree is None:
         return
-    count = queries.segment_size(desk, tree)
+    count = segment_queries.size(desk, tree)
     st.metric(words.t("Contacts in it, as of now"), words.number(count))
     st.caption(plain(segment_form.in_words(words, tree)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -97,7 +97,7 @@ def _compare(desk: Desk, names: list[str]) -> None:
         second = right.selectbox(words.t("Second"), names, index=None, key="segment_second",
                                  placeholder=words.t("Choose"))  # fmt: skip
         if first and second:
-            alone, both, others = queries.segment_overlap(desk, first, second)
+            alone, both, others = segment_queries.overlap(desk, first, second)
             said = words.t(
                 "%(both)s in both, %(first)s only in the first, %(second)s only in the second",
                 both=words.number(both), first=words.number(alone), second=words.number(others),

@@ -6,13 +6,13 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import queries, trend_parts, trend_queries
+from dashboards import freshness, trend_parts, trend_queries
 from dashboards.shell import Desk, as_of, live, show
 
 
 def trends_page(desk: Desk) -> None:
     """Comparison, history, hours, growth; all as of the last build."""
-    words, history, built = desk.words, trend_queries.history(desk), queries.marts_as_of(desk)
+    words, history, built = desk.words, trend_queries.history(desk), freshness.marts_as_of(desk)
     st.title(words.t("Comparison and trends"))
     if not history or built is None:
         st.info(words.t("There are no figures yet: they come with the first build after a campaign of this account has"

@@ -350,6 +350,7 @@ def _agree(conn: sa.Connection, job: Job, plan: Tally, values: Mapping[str, Any]
     for sql in (_MARKETING, _OPENS, _CLICKS, _CURRENT):
         _run(conn, sql, values)
     if plan.more:
+        _allow(conn, _JOINS, "off")
         found: list[Any] = list(conn.exec_driver_sql(_MORE))
         for channel in Channel:
             ids = [int(contact_id) for contact_id, on in found if on == channel.value]
