@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sillage.campaign.audience import Audience
-from sillage.campaign.copying import duplicate, free_name, spec_of
+from sillage.campaign.copying import duplicate, free_name, numbered, spec_of
 from sillage.campaign.form import to_draft
 from sillage.domain.campaign import CampaignState as S
 from sillage.domain.campaign import MessageKind
@@ -25,7 +25,7 @@ from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign
 from sillage.store.drafts import DraftMail
 
-MAX_NAME = 200
+MAX_SEGMENT_NAME = 200
 OVER = (S.WAITING, S.CLOSED, S.CANCELLED)
 """States in which a campaign has sent what it had, but for retries."""
 
@@ -130,15 +130,12 @@ def _segment(conn: sa.Connection, account: Account, campaign: Campaign, to: To, 
     """The saved segment of them, by its name; one that is there already is taken."""
     _ = catalogue(account.locale).gettext
     said = {To.NON_CLICKERS: _("Did not click: %(name)s"), To.NON_OPENERS: _("Did not open: %(name)s")}[to]
-    wanted, tree = (said % {"name": campaign.name})[:MAX_NAME], parse_tree(tree_of(campaign.id, to))
+    wanted, tree = said % {"name": campaign.name}, parse_tree(tree_of(campaign.id, to))
     known = {s.name: as_json(s.tree) for s in segments.listed(conn, account.id)}
     for name, held in known.items():
         if held == as_json(tree):
             return name
-    number, name = 1, wanted
-    while name in known:
-        number += 1
-        name = f"{wanted[: MAX_NAME - 6]} ({number})"
+    name = numbered(wanted, known, longest=MAX_SEGMENT_NAME)
     segments.save(conn, account.id, name, tree, now=now)
     return name
 

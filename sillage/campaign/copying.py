@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,9 @@ from sillage.settings import Settings
 from sillage.store import ab_tests, campaigns, segments
 from sillage.store.accounts import Account
 from sillage.store.campaigns import Campaign, Sender, Variant
+
+LONGEST = 1000
+"""Characters of a campaign's name (create.Text)."""
 
 
 def spec_of(conn: sa.Connection, account_id: AccountId, campaign: Campaign) -> dict[str, Any]:
@@ -67,10 +70,13 @@ def copy_name(conn: sa.Connection, account: Account, campaign: Campaign) -> str:
 
 def free_name(conn: sa.Connection, account_id: AccountId, wanted: str) -> str:
     """The name, with a number behind it where it is taken."""
-    taken = {c.name for c in campaigns.listed(conn, account_id)}
-    if wanted not in taken:
-        return wanted
-    return next(name for number in range(2, len(taken) + 3) if (name := f"{wanted} ({number})") not in taken)
+    return numbered(wanted, {c.name for c in campaigns.listed(conn, account_id)}, longest=LONGEST)
+
+
+def numbered(wanted: str, taken: Collection[str], *, longest: int) -> str:
+    """The name, cut to what a name may be long, with a number behind it from the second of its kind on."""
+    endings = ("", *(f" ({number})" for number in range(2, len(taken) + 3)))
+    return next(name for end in endings if (name := f"{wanted[: longest - len(end)]}{end}") not in taken)
 
 
 def _sender(sender: Sender) -> dict[str, Any]:
