@@ -32,14 +32,10 @@ class Line:
             for again in (True, False):
                 try:
                     return question(self._open())
-                except duckdb.Error as exc:
+                except (duckdb.Error, TransientError) as exc:
                     self._drop()
                     if not again:
                         raise TransientError(f"lake and marts don't answer: {exc}") from exc
-                finally:
-                    # DuckDB opens and closes ops for each of its threads, not only at the end: each closing takes
-                    # SQLite's locks from this process (see Audience.close).
-                    self._desk.store.reconnect()
         raise AssertionError("unreachable")
 
     def _open(self) -> Audience:

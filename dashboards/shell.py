@@ -22,6 +22,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboards.front.cookies import Cookies
 from dashboards.words import Words, plain
 from sillage.access import Door, SignedIn
+from sillage.aside import warm_up
 from sillage.domain.ids import AccountId
 from sillage.errors import NotFound, SillageError, TransientError
 from sillage.i18n import language_of
@@ -73,17 +74,13 @@ def _installation(settings: Settings) -> tuple[str, str]:
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: _installation})
 def _open(settings: Settings) -> tuple[Store, Reader]:
     """One store and one reader for all who look: opening them costs more than asking them."""
+    warm_up()
     return store_of(settings.database_url), Reader(settings, threads=1)
 
 
 @cache
 def store_of(url: str) -> Store:
-    """The one store of this process, for its pages and for the guard before them.
-
-    DuckDB, which counts segments, takes SQLite's locks from the whole process when it closes the file, so the store
-    reconnects after it. A second store would not know: it went on reading a journal that another process had deleted,
-    and the guard turned away everybody who signed in later.
-    """
+    """The one store of this process, for its pages and for the guard before them."""
     store = Store(url)
     upgrade(store)
     return store

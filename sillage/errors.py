@@ -10,6 +10,9 @@ SillageError
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class SillageError(Exception):
     """Any error that a user may be shown as one line."""
@@ -27,6 +30,10 @@ class BadInput(PermanentError):
         self.code = code
         self.row = row
         self.field = field
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole again on the other side of a process; what is only by name is not among an exception's arguments."""
+        return partial(BadInput, code=self.code, row=self.row, field=self.field), self.args
 
 
 class NotFound(PermanentError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-import duckdb_extensions
 import polars as pl
+import sqlalchemy as sa
 
+from sillage.aside import made_aside
 from sillage.campaign.behaviour import Behaviour
 from sillage.domain import segment as s
 from sillage.domain.eligibility import DOMAIN, INSTALLATION, left_out_sql
@@ -21,7 +23,6 @@ from sillage.domain.segment_sql import Query, Today, compile_segment, members_of
 from sillage.errors import BadInput
 from sillage.lake import catalog
 from sillage.settings import Settings
-from sillage.store import segments
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
 
@@ -52,10 +53,10 @@ class Audience:
     """Questions about the contacts of one account, each answered as of now."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, store: Store, settings: Settings | None, account: AccountId
+        self, con: duckdb.DuckDBPyConnection, settings: Settings | None, account: AccountId, *, is_sqlite: bool
     ) -> None:
         self._con = con
-        self._store = store
+        self._is_sqlite = is_sqlite
         self._settings = settings
         self._account = account
         self._zone = _zone(con, int(account))
@@ -66,9 +67,6 @@ class Audience:
     def close(self) -> None:
         """Give the connection back."""
         self._con.close()
-        # DuckDB brings an SQLite of its own: when that closes the file, POSIX drops the locks that this process holds
-        # on it, and another process that closes takes itself for the last and deletes the log below our connections.
-        self._store.reconnect()
 
     def today(self, now: datetime | None = None) -> Today:
         """What day it is for the account."""
@@ -193,8 +191,8 @@ class Audience:
         return found
 
     def _saved(self) -> dict[str, Any]:
-        with self._store.read() as conn:
-            return {segment.name: segment.tree for segment in segments.listed(conn, self._account)}
+        rows = self._con.execute("select name, tree from saved_segments order by name").fetchall()
+        return {name: s.parse_tree(json.loads(tree)) for name, tree in rows}
 
     def _resolved(self, tree: Any) -> Any:
         return s.resolve(tree, self._saved()) if s.nested_names(tree) else tree
@@ -233,7 +231,7 @@ class Audience:
     def _fetch(self, ids: Sequence[int]) -> None:
         """Make the relation `few`: these contacts, as ops holds them now. Ids are our own integers."""
         listed = ",".join(str(int(i)) for i in ids)
-        lite = self._store.is_sqlite
+        lite = self._is_sqlite
         # The plus keeps SQLite from walking the whole account by its index instead of going to these ids.
         mine = f"{'+' if lite else ''}account_id = {int(self._account)} and id "
         mine += f"in (select value from json_each('[{listed}]'))" if lite else f"= any('{{{listed}}}'::bigint[])"
@@ -278,27 +276,27 @@ def audience_of(store: Store, account_id: AccountId, settings: Settings | None =
 
 def open_audience(store: Store, account_id: AccountId, settings: Settings | None = None) -> Audience:
     """An audience to keep: each question sees the stores as they are then. Not to be shared between threads."""
+    return made_aside(_open, store.url.render_as_string(hide_password=False), account_id, settings)
+
+
+def _open(ops_url: str, account_id: AccountId, settings: Settings | None) -> Audience:
+    url = sa.make_url(ops_url)
     con = duckdb.connect(config={"threads": 2})
     try:
-        _attach(con, store, settings)
+        _attach(con, url, settings)
         _views(con, int(account_id))
-        return Audience(con, store, settings, account_id)
+        return Audience(con, settings, account_id, is_sqlite=url.get_backend_name() == "sqlite")
     except BaseException:
         con.close()
-        store.reconnect()
         raise
 
 
-def _attach(con: duckdb.DuckDBPyConnection, store: Store, settings: Settings | None) -> None:
-    name = "sqlite_scanner" if store.is_sqlite else "postgres_scanner"
-    lake = settings is not None and catalog.exists(settings.lake_dir)
-    for extension in {name, "ducklake", "sqlite_scanner"} if lake else {name}:
-        duckdb_extensions.import_extension(extension, con=con)
-        con.execute(f"load {extension}")
+def _attach(con: duckdb.DuckDBPyConnection, url: sa.URL, settings: Settings | None) -> None:
     con.execute("set TimeZone = 'UTC'")
-    catalog.attach_ops_at(con, store.url)
+    catalog.attach_ops_at(con, url)
     directories = []
-    if settings is not None and lake:
+    if settings is not None and catalog.exists(settings.lake_dir):
+        catalog.load(con, *catalog.EXTENSIONS)
         catalog.attach_lake(con, settings, read_only=True)
         directories.append(catalog.data_dir(settings.lake_dir))
         if catalog.exists(settings.marts_dir):
@@ -342,6 +340,8 @@ def _views(con: duckdb.DuckDBPyConnection, account: int) -> None:
         create temp view links as
         select variant_id::bigint as variant_id, number::integer as number, url from ops.links
         where account_id = {account};
+        create temp view saved_segments as
+        select name, tree::varchar as tree from ops.segments where account_id = {account};
         create temp view domain_providers as select domain, provider from ops.domain_providers;
         create temp view bases as
         select from_json(allowed_bases::varchar, '["varchar"]') as allowed from ops.accounts where id = {account};

@@ -12,18 +12,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import duckdb
-import duckdb_extensions
 import polars as pl
 import pyarrow as pa
+import sqlalchemy as sa
 
+from sillage.aside import made_aside
 from sillage.domain.ids import AccountId, ContactId
 from sillage.errors import NotFound
 from sillage.hygiene.rules import rules
+from sillage.lake import catalog
 from sillage.lake.reader import Reader
 from sillage.store.columns import to_micros
 from sillage.store.database import Store
 
-_ENGINES = {"sqlite": ("sqlite_scanner", "sqlite"), "postgresql": ("postgres_scanner", "postgres")}
 # As sillage.domain.mailbox.mailbox_of says it; a test holds the two together.
 _MAILBOX = """
     case when domain in ('gmail.com', 'googlemail.com')
@@ -105,6 +106,10 @@ class Lists:
         rows = self._con.execute("select domain from people group by domain order by count(*) desc, domain").fetchall()
         return [row[0] for row in rows]
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._con.close()
+
     def _named(self, kind: Kind) -> dict[str, object] | None:
         return self._params if kind is Kind.INACTIVE else None
 
@@ -113,9 +118,17 @@ class Lists:
 def lists_of(store: Store, account_id: AccountId, now: datetime, reader: Reader | None = None) -> Iterator[Lists]:
     """Look at one account's contacts as they are now. Without a reader (or marts) nobody is silent or bouncing."""
     soft, silent = _behaviour(reader, account_id, now)
+    lists = made_aside(_open, store.url.render_as_string(hide_password=False), account_id, now, soft, silent)
+    try:
+        yield lists
+    finally:
+        lists.close()
+
+
+def _open(ops_url: str, account_id: AccountId, now: datetime, soft: pl.DataFrame, silent: pl.DataFrame) -> Lists:
     con = duckdb.connect(config={"threads": 2})
     try:
-        _attach(con, store)
+        catalog.attach_ops_at(con, sa.make_url(ops_url))
         known = rules()
         for name, table in (
             ("typos", pa.table({"domain": list(known.typos), "meant": list(known.typos.values())})),
@@ -128,9 +141,10 @@ def lists_of(store: Store, account_id: AccountId, now: datetime, reader: Reader 
         con.execute(_people(int(account_id)))
         con.execute("set enable_external_access = false")
         con.execute("set lock_configuration = true")
-        yield Lists(con, now)
-    finally:
+        return Lists(con, now)
+    except BaseException:
         con.close()
+        raise
 
 
 def _people(account: int) -> str:
@@ -165,12 +179,3 @@ def _behaviour(reader: Reader | None, account_id: AccountId, now: datetime) -> t
         # Nothing was sent yet: there are no marts to ask.
         return nobody, nobody
     return soft, silent
-
-
-def _attach(con: duckdb.DuckDBPyConnection, store: Store) -> None:
-    extension, kind = _ENGINES[store.url.get_backend_name()]
-    duckdb_extensions.import_extension(extension, con=con)
-    con.execute(f"load {extension}")
-    libpq = store.url.set(drivername="postgresql")
-    target = store.url.database if store.is_sqlite else libpq.render_as_string(hide_password=False)
-    con.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as ops (type {kind}, read_only)")

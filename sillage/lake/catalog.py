@@ -37,11 +37,19 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
 
 def prepare(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Load the extensions into a connection that somebody else opened (dbt)."""
-    names = EXTENSIONS if _ops_is_sqlite(settings) else (*EXTENSIONS, "postgres_scanner")
-    for name in names:
+    load(con, *EXTENSIONS, _scanner(sa.make_url(settings.database_url)))
+    con.execute("set TimeZone = 'UTC'")
+
+
+def load(con: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Load extensions from installed packages, each once."""
+    for name in dict.fromkeys(names):
         duckdb_extensions.import_extension(name, con=con)
         con.execute(f"load {name}")
-    con.execute("set TimeZone = 'UTC'")
+
+
+def _scanner(url: sa.URL) -> str:
+    return "sqlite_scanner" if url.get_backend_name() == "sqlite" else "postgres_scanner"
 
 
 def attach_lake(con: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool) -> None:
@@ -66,7 +74,8 @@ def attach_ops(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 
 def attach_ops_at(con: duckdb.DuckDBPyConnection, url: sa.URL) -> None:
-    """Attach the ops that lies at an address; the extension of its engine is loaded by then."""
+    """Attach the ops that lies at an address, in a process that opens it in no other way (`sillage.aside`)."""
+    load(con, _scanner(url))
     if url.get_backend_name() == "sqlite":
         con.execute(f"attach {_literal(str(url.database))} as ops (type sqlite, read_only)")
         return

@@ -116,11 +116,6 @@ class Store:
             busy = bool(conn.exec_driver_sql("pragma wal_checkpoint(truncate)").scalar())
         return not busy
 
-    def reconnect(self) -> None:
-        """Let connections that nobody uses go, where a file's locks may have been lost; new ones take locks anew."""
-        if self.is_sqlite:
-            self.engine.dispose()
-
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()

@@ -7,11 +7,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sillage.campaign import audience
 from sillage.campaign.audience import audience_of
 from sillage.campaign.create import create_campaign, parse_spec, read_folder
 from sillage.campaign.plan import plan_campaign
@@ -344,13 +346,14 @@ def test_segment_reaches_nothing_outside_its_account(store: Store, settings: Set
     """The connection that answers segments can read no file, attach no database and change no setting."""
     world = World(store, settings)
     (tmp_path / "secret.csv").write_text("a\n1\n")
-    with audience_of(store, world.id) as audience:
-        for sql in (
-            f"select * from read_csv('{tmp_path}/secret.csv')",
-            f"attach '{tmp_path}/other.db'",
-            "install httpfs",
-            "set enable_external_access = true",
-            f"copy (select 1) to '{tmp_path}/out.csv'",
-        ):
-            with pytest.raises(Exception, match=r"(?i)permission|disabled|lock|cannot"):
-                audience._con.execute(sql)
+    confined = audience._open(str(store.url), world.id, settings)
+    for sql in (
+        f"select * from read_csv('{tmp_path}/secret.csv')",
+        f"attach '{tmp_path}/other.db'",
+        "install httpfs",
+        "set enable_external_access = true",
+        f"copy (select 1) to '{tmp_path}/out.csv'",
+    ):
+        with pytest.raises(duckdb.Error, match=r"(?i)permission|disabled|lock|cannot"):
+            confined._con.execute(sql)
+    confined.close()

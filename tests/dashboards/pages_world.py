@@ -121,9 +121,6 @@ class Home:
 
         Without a slug, or with one that nobody has, they own the first account; where there is none, they are in none.
         """
-        # Pages that ran in this process asked DuckDB, whose closing of ops takes SQLite's locks from this store too
-        # (see Audience.close): what it wrote then could go into a log that is the file's no more.
-        self.store.reconnect()
         now = Clock().now()
         with self.store.write() as conn:
             known = conn.execute(sa.select(accounts_table.c.slug).order_by(accounts_table.c.id)).scalars().all()

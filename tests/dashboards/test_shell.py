@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 from pages_world import Browser, Home
 
 from dashboards import guide
 from dashboards.guide import Facts
-from dashboards.shell import installation
 from sillage.access import Door
 from sillage.content import template_file
 from sillage.content.templates import source_of, template
@@ -44,14 +41,6 @@ def test_page_of_an_ended_session_shows_nothing_more(bare: Home, browser: Browse
         sessions.end_all(conn, user.id)
     app.run()
     assert not app.title
-
-
-def test_guard_and_pages_share_one_store(bare: Home, monkeypatch: pytest.MonkeyPatch):
-    """Who signs in after a segment was counted is let in: both look through the store that reconnects after DuckDB."""
-    for name, value in bare.environment.items():
-        monkeypatch.setenv(name, value)
-    app = importlib.reload(importlib.import_module("dashboards.app"))
-    assert app._store is installation()[1]
 
 
 def test_other_peoples_account_is_as_unknown_as_none(world: Home, browser: Browser):
