@@ -48,6 +48,8 @@ from sillage.tokens import Recipient, TokenKey
 
 QUIET_TOWN = "Quietville"
 HUMAN = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+LOOKED_MS = 50
+"""How often the page's text is read: at each frame, as by default, the reading itself keeps a processor busy."""
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
@@ -190,7 +192,7 @@ def _click(address: str, page: Page, wanted: str) -> float:
         if answer.code != 302:
             raise
     answered = time.monotonic()
-    page.wait_for_function(f"document.body.innerText.includes('{wanted}')", timeout=60_000)
+    page.wait_for_function(f"document.body.innerText.includes('{wanted}')", timeout=60_000, polling=LOOKED_MS)
     return time.monotonic() - answered
 
 

@@ -112,10 +112,8 @@ class _Process:
             self._door, far = socket.socketpair()
             with far:
                 self._child = subprocess.Popen(  # noqa: S603  # our own module
-                    [sys.executable, "-m", "sillage.aside", str(far.fileno())],
+                    [sys.executable, "-m", "sillage.aside", str(far.fileno()), *filter(None, sys.path)],
                     stdin=subprocess.DEVNULL, pass_fds=[far.fileno()],
-                    # It finds every module that this process finds.
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
                 )  # fmt: skip
         return self._door
 
@@ -133,6 +131,8 @@ def main() -> None:
     """Take lines from the parent until it ends, or nobody has spoken for long."""
     # Ctrl-C reaches all processes of a terminal; the parent ends this one when it has finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is asked for may lie where only the parent looks; a page called calendar.py must not hide the library's.
+    sys.path += [path for path in sys.argv[2:] if path not in sys.path]
     served: list[threading.Thread] = []
     with socket.socket(fileno=int(sys.argv[1])) as door:
         door.settimeout(IDLE_S)
