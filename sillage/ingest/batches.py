@@ -22,7 +22,7 @@ BATCH_ROWS = 40_000
 SORTED_FROM = 20_000
 """Rows of a large batch go in by address: a chunk then touches few pages of the index of addresses, where in the
 order of the file each row touches a page of its own. A small file keeps its order."""
-SLICE_ROWS = 5_000
+SLICE_ROWS = 1_000
 MAX_SOURCES = 1_000
 """A file whose every row names a source of its own has the sources in the proof of each row instead."""
 
