@@ -254,6 +254,9 @@ def furnish(home: Home) -> None:
     home.account("quiet", "Quiet", legal=False)
     # Campaigns that reached nobody, one person, and machines alone, where clocks change by half an hour.
     odd = home.account("odd", "Ödd 李雷 محمد", people=20, timezone="Australia/Lord_Howe")
+    # Half past one comes twice in its readers' night: clocks go back at 15:00 UTC.
+    clocks = datetime(2026, 4, 4, 14, 58, tzinfo=UTC)
+    home.campaign(odd, "Clocks", Told(20, opened=16, clicked=8, unsubscribed=1), left=clocks)
     home.campaign(odd, "Nobody", Told(10, bounced=10), left=now - timedelta(hours=5))
     home.campaign(odd, "One 李雷 محمد <b>$x$ Ωμέγα", Told(1, opened=1, clicked=1), left=now - timedelta(hours=4))
     home.campaign(odd, "Machines", Told(300, machines=300), left=now - timedelta(hours=3))

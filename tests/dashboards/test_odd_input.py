@@ -27,7 +27,7 @@ from sillage.store import accounts, campaigns, outbox
 from sillage.store.targets import MOST_SHOWN
 from sillage.words import NOTHING, Words
 
-NAMES = ("Nobody", "One 李雷 محمد <b>$x$ Ωμέγα", "Machines")
+NAMES = ("Nobody", "One 李雷 محمد <b>$x$ Ωμέγα", "Machines", "Clocks")
 A_MILLION = 1_000_000
 
 
@@ -56,11 +56,13 @@ def _file(home: Home, account: AccountId, wanted: Wanted, kind: FileKind, folder
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-@pytest.mark.parametrize(("name", "delivered", "openers"), list(zip(NAMES, (0, 1, 300), (0, 1, 0), strict=True)))
+@pytest.mark.parametrize(
+    ("name", "delivered", "openers"), list(zip(NAMES, (0, 1, 300, 20), (0, 1, 0, 16), strict=True))
+)
 def test_an_odd_campaign_has_its_report_lists_files_and_pdf(
     world: Home, browser: Browser, tmp_path: Path, language: str, name: str, delivered: int, openers: int
 ) -> None:
-    """Nothing delivered, one person, machines alone, in every script: the same counts everywhere, and dashes."""
+    """Nothing delivered, one person, machines alone, clocks that go back, every script: the same counts, and dashes."""
     with world.store.read() as conn:
         account = accounts.by_slug(conn, "odd")
         campaign = campaigns.by_name(conn, account.id, name).id
@@ -125,6 +127,21 @@ def test_a_million_links_leave_lists_and_files_usable(
     assert len(choice.options) <= MOST_SHOWN + 2
     everybody = Wanted(campaign, ListName.CLICKERS)
     assert len(_file(home, accounts_of(home), everybody, FileKind.CSV, tmp_path)) == 750
+
+
+def test_a_million_links_leave_the_report_and_its_pdf_usable(
+    linked: tuple[Home, CampaignId, int], browser: Browser
+) -> None:
+    """The page and the paper show the links that were clicked most, and take no more than a page's time to be read."""
+    home, campaign, _ = linked
+    page = browser.open(home, "report", campaign=str(campaign))
+    assert not page.exception
+    assert not page.error
+    values = [re.sub(r"[\u00a0\u202f]", " ", tile.value) for tile in page.metric]
+    text = _pdf(home, accounts_of(home), campaign, "en")
+    assert values
+    assert all(value in text for value in values)
+    assert f"shop.example/{A_MILLION}" in text
 
 
 def accounts_of(home: Home) -> AccountId:
