@@ -46,7 +46,8 @@ LARGE, MIDDLE = 1, 15
 def copied() -> Settings:
     """The world with its marts, in a folder that may be changed."""
     made = world()
-    if not (COPY / "made.json").exists():
+    mark = COPY / "made.json"
+    if not mark.exists() or mark.read_text() != (HOME / "made.json").read_text():
         shutil.rmtree(COPY, ignore_errors=True)
         shutil.copytree(HOME, COPY)
     return made.model_copy(update={"data_dir": COPY})

@@ -27,21 +27,30 @@ history as (
 ),
 
 -- On the account's calendar: the month of the first message is bit 0, and the next month is bit 1.
+cohorts as (
+    select
+        history.account_id,
+        history.contact_id,
+        accounts.time_zone,
+        {{ local_month('history.first_sent_at', 'accounts.time_zone') }} as cohort_date
+    from history
+    inner join {{ ref('dim_account') }} as accounts on history.account_id = accounts.account_id
+),
+
 sends as (
     select
         recipients.account_id,
         recipients.contact_id,
         recipients.was_clicked,
-        date_trunc('month', timezone(accounts.time_zone, history.first_sent_at))::date as cohort_date,
+        cohorts.cohort_date,
         datediff(
             'month',
-            timezone(accounts.time_zone, history.first_sent_at)::date,
-            timezone(accounts.time_zone, recipients.first_attempted_at)::date
+            cohorts.cohort_date,
+            {{ local_month('recipients.first_attempted_at', 'cohorts.time_zone') }}
         ) as month_number
     from recipients
-    inner join history
-        on recipients.account_id = history.account_id and recipients.contact_id = history.contact_id
-    inner join {{ ref('dim_account') }} as accounts on recipients.account_id = accounts.account_id
+    inner join cohorts
+        on recipients.account_id = cohorts.account_id and recipients.contact_id = cohorts.contact_id
     where recipients.is_delivered and recipients.first_attempted_at is not null
 ),
 
