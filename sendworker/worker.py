@@ -41,7 +41,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-WINDOW_S = 0.1
+WINDOW_S = 0.05
 IDLE_S = 0.2
 TICK_S = 0.5
 SHARE_S = 1.0
