@@ -47,7 +47,7 @@ check: setup ## Lint and type-check
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt/models dbt/tests
 
 unit: setup ## Run the tests alone
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: setup system check unit ## Set up and run everything
 

@@ -16,6 +16,7 @@ from sillage.lake.recipients import ListName, Wanted
 from sillage.store import contacts, groups, segments
 
 CHUNK = 5_000
+SAID = "list_said"
 _DID = {
     ListName.DELIVERED: "reached", ListName.OPENERS: "opened", ListName.NON_OPENERS: "not_opened",
     ListName.CLICKERS: "clicked",
@@ -38,18 +39,18 @@ def draw(desk: Desk, wanted: Wanted, *, name: str, size: int, url: str | None) -
     words = desk.words
     tree = tree_of(wanted, url)
     with st.popover(words.t("Use this list"), icon=":material/filter_alt:", disabled=not size):
-        said = st.text_input(words.t("Name"), value=name, key="list_as", max_chars=200).strip()
+        name = st.text_input(words.t("Name"), value=name, key="list_as", max_chars=200).strip()
         if tree is not None and st.button(words.t("Make a segment"), key="list_segment", type="primary"):
-            _segment(desk, said, tree)
+            _segment(desk, wanted, name, tree)
         if tree is not None:
             st.caption(words.t("A segment follows what comes: who clicks tomorrow is in it tomorrow."))
         label = words.n("Make a group of %(count)s person", "Make a group of %(count)s people", size)
         if st.button(label, key="list_group"):
-            _group(desk, said, wanted)
+            _group(desk, wanted, name)
         st.caption(words.t("A group stays as the list is now."))
 
 
-def _segment(desk: Desk, name: str, tree: dict[str, Any]) -> None:
+def _segment(desk: Desk, wanted: Wanted, name: str, tree: dict[str, Any]) -> None:
     words = desk.words
     _named(desk, name)
     with desk.store.write() as conn:
@@ -57,10 +58,10 @@ def _segment(desk: Desk, name: str, tree: dict[str, Any]) -> None:
             raise BadInput(words.t("There is a segment of that name: give this one another."), code="taken")
         segments.save(conn, desk.account_id, name, parse_tree(tree), now=desk.now())
     st.cache_data.clear()
-    st.success(words.t("%(name)s is saved.", name=plain(name)), icon=":material/check_circle:")
+    _say(wanted, words.t("%(name)s is saved.", name=plain(name)))
 
 
-def _group(desk: Desk, name: str, wanted: Wanted) -> None:
+def _group(desk: Desk, wanted: Wanted, name: str) -> None:
     """In chunks, so that nobody waits for it; who has been erased since is no contact any more."""
     words = desk.words
     _named(desk, name)
@@ -76,11 +77,24 @@ def _group(desk: Desk, name: str, wanted: Wanted) -> None:
         bar.progress(min(1.0, (start + CHUNK) / len(ids)))
     bar.empty()
     st.cache_data.clear()
-    st.success(
+    _say(
+        wanted,
         words.n("%(count)s person is in the group %(name)s.", "%(count)s people are in the group %(name)s.", put,
                 name=plain(name)),
-        icon=":material/check_circle:",
     )  # fmt: skip
+
+
+def _say(wanted: Wanted, what: str) -> None:
+    """It stays while the list is on the page: drawn in the run of the click alone, the next run would take it away."""
+    st.session_state[SAID] = (wanted, what)
+    st.rerun()
+
+
+def said(wanted: Wanted) -> None:
+    """What was made of this list, where something was."""
+    of, what = st.session_state.get(SAID, (None, ""))
+    if of == wanted:
+        st.success(what, icon=":material/check_circle:")
 
 
 def _named(desk: Desk, name: str) -> None:

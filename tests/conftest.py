@@ -33,10 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test states what it claims: one without a docstring is refused."""
+    """A test states what it claims: one without a docstring is refused. Files with slow tests come first."""
     for item in items:
         if isinstance(item, pytest.Function) and not item.function.__doc__:
             raise pytest.UsageError(f"{item.nodeid} has no docstring: say what it claims")
+    # The processes take whole files in turn: a long one that comes last leaves the others idle until it ends.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)

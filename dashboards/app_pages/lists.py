@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import export_job, list_parts, list_queries, queries
+from dashboards import export_job, list_parts, list_queries, list_turn, queries
 from dashboards.shell import Desk, as_of, show, slot
 from dashboards.words import plain
 from sillage.domain.ids import CampaignId
@@ -51,6 +51,7 @@ def _people(desk: Desk, wanted: Wanted, search: str, url: str | None, campaign: 
     if url:
         st.caption(plain(url))
     list_parts.notes(desk, wanted, page)
+    list_turn.said(wanted)
     export_job.draw(desk)
     list_parts.people(desk, wanted, page)
     as_of(desk, page.as_of)

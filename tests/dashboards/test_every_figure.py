@@ -13,6 +13,8 @@ from sillage.lake.build import build_marts
 from sillage.store.database import Store
 from tests.walk import Walk, everywhere
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("slug", ["maison", "alarm", "odd"])
 def test_every_figure_of_an_account_is_the_marts(world: Home, monkeypatch: pytest.MonkeyPatch, slug: str) -> None:

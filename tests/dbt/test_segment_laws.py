@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ AGENTS = ("Mozilla/5.0 (iPhone) Mobile", "Mozilla/5.0 (Windows NT 10.0)", "Mozil
 OWN = "own/~field"
 PEOPLE = 70
 STRANGER = 2
+UNSEEN_LINKS = count(77)
 
 
 @dataclass(repr=False)
@@ -50,9 +53,9 @@ class Known:
         return "known"
 
 
-@pytest.fixture(scope="module", params=["after the marts", "in the marts"])
-def known(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
-    """A world with half of its events after the marts' as-of, and the same with all of them in the marts."""
+@pytest.fixture(scope="module")
+def early(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Audience]]:
+    """A world with half of its events after the marts' as-of, and an audience that was opened and asked before those."""
     world = make(tmp_path_factory.mktemp("segments"))
     _people(world)
     build_marts(world.settings)
@@ -60,13 +63,21 @@ def known(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     audience.count(parse_tree({"kind": "engaged", "did": "opened"}))
     world.collect(world.late)
     world.collect(_site(random.Random(5)))  # noqa: S311  # a world, not a secret
-    if request.param == "in the marts":
-        build_marts(world.settings)
-        audience.close()
-        audience = open_audience(world.store, AccountId(1), world.settings)
-    yield Known(world, audience, _oracle(world))
+    yield world, audience
     audience.close()
     world.store.close()
+
+
+@pytest.fixture(scope="module", params=["after the marts", "in the marts"])
+def known(request: pytest.FixtureRequest, early: tuple[World, Audience]) -> Iterator[Known]:
+    """The world as it is, then with all of its events in the marts."""
+    world, audience = early
+    if request.param == "after the marts":
+        yield Known(world, audience, _oracle(world))
+        return
+    build_marts(world.settings)
+    with closing(open_audience(world.store, AccountId(1), world.settings)) as later:
+        yield Known(world, later, _oracle(world))
 
 
 def _people(world: World) -> None:
@@ -270,9 +281,11 @@ def test_why_says_of_each_clause_what_holds(known: Known, raw: dict[str, Any], w
 
 def test_a_late_event_changes_the_answer_at_once(known: Known) -> None:
     """A click that comes after marts and tail were read is in the next answer of the same audience."""
-    tree = parse_tree({"kind": "engaged", "did": "clicked", "campaign": OTHER_CHANCE, "link": 77})
+    link = next(UNSEEN_LINKS)
+    tree = parse_tree({"kind": "engaged", "did": "clicked", "campaign": OTHER_CHANCE, "link": link})
     assert known.audience.count(tree) == 0
-    known.world.collect([fact(OTHER_CHANCE, 9, EventType.CLICKED, minutes=1000, n="late", link=77)])
+    # Two links at once would be a machine's click.
+    known.world.collect([fact(OTHER_CHANCE, 9, EventType.CLICKED, minutes=60 * link, n="late", link=link)])
     assert known.audience.in_segment(tree).to_list() == [9]
 
 
