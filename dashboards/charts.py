@@ -1,8 +1,8 @@
 """Charts: rows in, an Altair chart out, nothing else. Titles are sentences of the page, not of the chart.
 
 Colours are places in the theme's list (see .streamlit/config.toml), so that light and dark each have their own. Data
-is named, so that a live chart is given new rows and not drawn anew. The menu of each saves it as PNG or SVG, and the
-toolbar shows its rows and saves them as CSV.
+is named, so that a live chart is given new rows and not drawn anew. The toolbar of each saves it as PNG, and shows its
+rows and saves them as CSV.
 """
 
 from __future__ import annotations

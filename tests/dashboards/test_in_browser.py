@@ -8,9 +8,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from pages_world import Home
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from screenshots import ARGS, CHROMIUM, served
 
 from sillage.lake.collector import collect_once
@@ -103,6 +105,44 @@ def test_the_language_is_switched_and_stays_the_users(world: Home, address: str,
     page.get_by_role("radio", name="English").click()
     expect(page.get_by_role("heading", name="Segments", exact=True)).to_be_visible(timeout=READY_S)
     page.close()
+
+
+def test_each_chart_of_a_report_is_saved_as_a_picture_and_as_its_rows(
+    world: Home, address: str, chromium: Browser, tmp_path: Path
+) -> None:
+    """The toolbar of each chart gives a PNG of more than one colour, and the rows that it is drawn from as CSV."""
+    page = _open(world, chromium, "maison")
+    # Where the browser can ask for a place to save at, it asks, and nobody is here to answer.
+    page.add_init_script("delete window.showSaveFilePicker")
+    page.goto(f"{address}/report?account=maison&lang=en&campaign={_campaign(world)}")
+    _tile(page, "Clickers", "16.1\u00a0%")
+    frames = page.get_by_test_id("stFullScreenFrame")
+    charts = frames.filter(has=page.get_by_test_id("stVegaLiteChart"))
+    expect(charts.nth(3)).to_be_attached(timeout=READY_S)
+    for number in range(charts.count()):
+        chart = charts.nth(number)
+        chart.scroll_into_view_if_needed()
+        picture = _saved(page, chart, "Download as PNG", tmp_path / f"{number}.png")
+        with Image.open(picture) as drawn:
+            assert len(drawn.convert("RGB").getcolors(1_000_000) or ()) > 1
+        chart.hover()
+        chart.get_by_role("button", name="Show data").click()
+        table = frames.filter(has=page.get_by_test_id("stDataFrame"))
+        # The table has a frame of its own within the chart's.
+        rows = pl.read_csv(_saved(page, table.last, "Download as CSV", tmp_path / f"{number}.csv"))
+        assert rows.height > 0
+        table.first.hover()
+        table.first.get_by_role("button", name="Show chart").click()
+    page.close()
+
+
+def _saved(page: Page, frame: Locator, button: str, path: Path) -> Path:
+    """What a button of a frame's toolbar saves."""
+    frame.hover()
+    with page.expect_download() as waiting:
+        frame.get_by_role("button", name=button).click()
+    waiting.value.save_as(path)
+    return path
 
 
 def test_an_event_is_on_the_page_soon_after_it_is_collected(world: Home, address: str, chromium: Browser) -> None:
