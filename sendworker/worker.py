@@ -29,6 +29,7 @@ from sendworker.pacing import Pacer
 from sendworker.reply import SessionError
 from sendworker.way import router_of
 from sillage.campaign.live import why_not
+from sillage.domain.bounce_rules import rules_with
 from sillage.domain.pace import Rate
 from sillage.errors import SillageError
 from sillage.log import configure
@@ -56,11 +57,16 @@ REPORT_S = 5.0
 
 
 class Worker:
-    """Runs until it is told to stop or is fenced."""
+    """Runs until it is told to stop or is fenced.
+
+    Raises: BadInput where the user's file of bounce rules can't be read.
+    """
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        # Read now: the first message would wait a third of a second for it, and a faulty file would stop its window.
+        rules_with(settings.own_bounce_rules)
         # One thread for all of ops: its transactions queue there and not at the file lock.
         self._thread = ThreadPoolExecutor(1, "mailroom")
         self._mailroom = Mailroom(store, settings, f"{socket.gethostname()}:{os.getpid()}")

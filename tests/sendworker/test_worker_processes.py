@@ -71,3 +71,21 @@ async def test_two_processes_share_the_queue_and_leave_nothing_behind(
         rows = conn.execute(sa.select(workers.c.ended_at)).all()
     assert len(rows) == 2
     assert all(row.ended_at is not None for row in rows)
+
+
+def test_faulty_bounce_rules_stop_a_worker_before_it_takes_any_row(store: Store, settings: Settings, tmp_path: Path):
+    """It ends at once, names the file and what is wrong, and what was due is due."""
+    rules = tmp_path / "own.toml"
+    rules.write_text('[[rule]]\nname = "mine"\n', encoding="utf-8")
+    world = World(store, settings)
+    world.add_contacts(3)
+    campaign = plan(world)
+    done = subprocess.run(
+        [sys.executable, "-m", "sendworker.worker"],
+        env={**os.environ, **settings.environment(), "SILLAGE_BOUNCE_RULES": str(rules)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "worker.refused" in done.stdout + done.stderr
+    assert "own.toml" in done.stdout + done.stderr
+    assert books(world, campaign) == {"due": 3}
