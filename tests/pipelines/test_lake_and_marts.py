@@ -76,8 +76,9 @@ def test_the_lake_is_observed_when_it_changes(home: World, instance: dg.DagsterI
 
 @pytest.mark.slow
 def test_marts_are_built_when_the_lake_has_grown(
-    home: World, instance: dg.DagsterInstance, defs: dg.Definitions, resources: dict[str, object]
-):
+    home: World, instance: dg.DagsterInstance, defs: dg.Definitions, resources: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
     """The sensor asks, the job builds all models with their checks and row counts, and the sensor is content."""
 
     def look() -> dg.SensorResult:
@@ -107,7 +108,8 @@ def test_marts_are_built_when_the_lake_has_grown(
     assert len(checks) >= 30
     assert all(check.passed for check in checks)
     assert look().run_requests == []
-    # Two minutes are not over, whatever the lake has now.
+    # Its pace is kept, whatever the lake has now. (A build may take longer than two minutes on a busy machine.)
+    monkeypatch.setattr("pipelines.defs.marts.sensors.PACE_S", 3_600.0)
     happen(home, number=3)
     collect_once(home.settings, home.store)
     waits = look()
