@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ EXTENSIONS = ("ducklake", "sqlite_scanner")
 # A commit of 2,000 rows takes 25-47 ms as a file and 169-194 ms inlined; 200 rows take the same both ways.
 INLINED_ROWS = 200
 CATALOG_FILE = "catalog.sqlite"
+ATTACH_S = 5.0
+"""How long whoever is making or changing a catalog is waited for."""
 
 
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -123,6 +126,20 @@ def sole_writer(directory: Path, who: str, *, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _attach_patiently(con: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """DuckLake looks at its catalog while it attaches, and fails where somebody else is just changing that."""
+    until = time.monotonic() + ATTACH_S
+    while True:
+        try:
+            con.execute(statement)
+        except duckdb.TransactionException:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _attach(con: duckdb.DuckDBPyConnection, alias: str, directory: Path, *, read_only: bool) -> None:
     if read_only and not exists(directory):
         raise NotFound(f"{directory} holds no catalog yet: {_MAKERS[alias]}")
@@ -134,7 +151,7 @@ def _attach(con: duckdb.DuckDBPyConnection, alias: str, directory: Path, *, read
     if read_only:
         options.insert(0, "read_only")
     path = _literal(f"ducklake:sqlite:{directory / CATALOG_FILE}")
-    con.execute(f"attach {path} as {alias} ({', '.join(options)})")
+    _attach_patiently(con, f"attach {path} as {alias} ({', '.join(options)})")
 
 
 def _make(con: duckdb.DuckDBPyConnection, directory: Path) -> None:

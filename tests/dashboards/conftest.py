@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from pages_world import Browser, Home, furnish, new_home
+from playwright.sync_api import expect
+
+expect.set_options(timeout=60_000)  # A page that is slow on a busy machine is no page that is wrong.
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-c", "from sillage.cli import main; main()", "demo",
 
 def demo(*options: str) -> dict[str, Any]:
     """Run a demo to its end; its standard output is one JSON document and nothing else."""
-    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False, timeout=900)
+    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False, timeout=1_800)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found

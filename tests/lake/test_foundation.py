@@ -6,7 +6,9 @@ import shutil
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
+import duckdb
 import pytest
 
 from sillage.lake import catalog
@@ -82,3 +84,28 @@ def test_catalog_appears_whole(settings: Settings) -> None:
     over.set()
     assert not errors
     assert not list(settings.marts_dir.glob("*.new*"))
+
+
+class _Changing:
+    """A connection whose catalog somebody else is changing the first times that it is attached."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, times: int) -> None:
+        self._con = con
+        self._left = times
+
+    def execute(self, statement: str) -> duckdb.DuckDBPyConnection:
+        if statement.startswith("attach") and self._left:
+            self._left -= 1
+            raise duckdb.TransactionException("Failed to probe DuckLake metadata")
+        return self._con.execute(statement)
+
+
+def test_a_catalog_that_is_being_changed_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attached again until it answers; one that never does is an error after the patience, and no endless loop."""
+    assert lay_foundation(settings)
+    with closing(catalog.connect(settings)) as con:
+        catalog.attach_marts(cast("duckdb.DuckDBPyConnection", _Changing(con, 3)), settings, read_only=True)
+        assert con.execute("select count(*) from duckdb_tables() where database_name = 'marts'").fetchall() != [(0,)]
+    monkeypatch.setattr(catalog, "ATTACH_S", 0.1)
+    with closing(catalog.connect(settings)) as con, pytest.raises(duckdb.TransactionException, match="probe"):
+        catalog.attach_marts(cast("duckdb.DuckDBPyConnection", _Changing(con, 10_000)), settings, read_only=True)
