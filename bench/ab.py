@@ -21,6 +21,7 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +75,8 @@ def load(settings: Settings, tests: int, size: int, chance: np.random.Generator)
             con.register("people", people)
             con.execute(_EVENTS, [seq, SENT, SENT])
             con.unregister("people")
-            seq += int(con.execute("select count(*) from lake.main.events where lake_seq > ?", [seq]).fetchone()[0])
+            [(added,)] = con.execute("select count(*) from lake.main.events where lake_seq > ?", [seq]).fetchall()
+            seq += int(added)
         con.close()
 
 
@@ -137,7 +139,9 @@ def _naive(look: Look, arms: list[int]) -> bool:
     return spread > 0 and abs(one.reacted / one.people - other.reacted / other.people) / spread > 1.959964
 
 
-def beside(criterion: Criterion, rate: float, lift: float, arms: int, tests: int, chance: np.random.Generator) -> dict:
+def beside(
+    criterion: Criterion, rate: float, lift: float, arms: int, tests: int, chance: np.random.Generator
+) -> dict[str, Any]:
     """The same without a lake, for other designs."""
     wanted = propose(criterion, rate, lift, arms=arms, hours=HOURS, decide=Decide.WHEN_SURE)
     false = right = wrong = 0
@@ -152,7 +156,7 @@ def beside(criterion: Criterion, rate: float, lift: float, arms: int, tests: int
             "ab_right": right, "ab_wrong": wrong}  # fmt: skip
 
 
-def all_beside(tests: int, chance: np.random.Generator) -> list[dict]:
+def all_beside(tests: int, chance: np.random.Generator) -> list[dict[str, Any]]:
     """So many tests of each other design; 300 of each take three minutes, most of them those of five versions."""
     return (
         [

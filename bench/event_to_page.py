@@ -33,6 +33,7 @@ from sillage.campaign.schedule import schedule
 from sillage.commands.demo import demo_settings
 from sillage.demo import once, scene
 from sillage.demo.people import CALM, make_people
+from sillage.domain.ids import ContactId
 from sillage.domain.segment import parse_tree
 from sillage.domain.sign_in import Role
 from sillage.lake.backlog import backlog
@@ -87,14 +88,14 @@ async def _run(settings: Settings, store: Store, cast: once.Cast, clicks: int, *
 def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int, *, stages: bool) -> dict[str, Any]:
     noisy = scene.set_up(store, settings, cast.contacts, None)
     quiet = _quiet_campaign(settings, store, noisy)
-    once._until(lambda: once._is_closed(store, quiet), "the quiet campaign to close")  # noqa: SLF001
-    once._until(lambda: backlog(store, settings) == 0, "the collector")  # noqa: SLF001
+    once.until(lambda: once.is_closed(store, quiet), "the quiet campaign to close")
+    once.until(lambda: backlog(store, settings) == 0, "the collector")
     build_marts(settings)
     scene.plan(store, settings, noisy)
-    once._until(lambda: _is_sending(store, noisy), "the noisy campaign to leave")  # noqa: SLF001
+    once.until(lambda: _is_sending(store, noisy), "the noisy campaign to leave")
     with store.read() as conn:
         variant = campaigns.variants_of(conn, quiet.account_id, quiet.campaign_id)[0].id
-        people = conn.execute(sa.select(contacts.c.id).where(contacts.c.city == QUIET_TOWN)).scalars().all()
+        people: list[ContactId] = list(conn.execute(sa.select(contacts.c.id).where(contacts.c.city == QUIET_TOWN)).scalars())
     key = TokenKey(settings.secret.get_secret_value())
     waits: list[float] = []
     seen = _Arrivals(settings, quiet.campaign_id) if stages else None

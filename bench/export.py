@@ -66,7 +66,11 @@ def plain_rows(count: int) -> Iterator[tuple[object, ...]]:
 
 def ours(kind: FileKind) -> Callable[[Path, int], None]:
     """Our own writer."""
-    return lambda path, count: write(path, kind, COLUMNS, batches(count)) and None
+
+    def written(path: Path, count: int) -> None:
+        write(path, kind, COLUMNS, batches(count))
+
+    return written
 
 
 def csv_module(path: Path, count: int) -> None:

@@ -31,7 +31,6 @@ from sillage.commands.demo import demo_settings
 from sillage.demo import once, scene
 from sillage.demo.people import Mishaps, make_people
 from sillage.lake import catalog
-from sillage.lake.backlog import backlog
 from sillage.log import configure
 from sillage.settings import Settings
 from sillage.store import campaigns
@@ -108,7 +107,7 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, toll: Toll, super
     with store.write() as conn:
         conn.execute(campaigns_table.update().values(in_doubt="resend"))
     scene.plan(store, settings, stage)
-    once._until(processes.ledger(settings).exists, "the post office to open")  # noqa: SLF001
+    once.until(processes.ledger(settings).exists, "the post office to open")
     chance = random.Random(cast.seed)  # noqa: S311  # chance of a test
     order = [victim for victim in VICTIMS for _ in range(plan.kills)]
     chance.shuffle(order)
@@ -119,9 +118,8 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, toll: Toll, super
             break
         _kill(settings, store, supervisor, victim, toll)
     _hit_the_rest(settings, store, stage, supervisor, toll, plan, chance)
-    once._until(lambda: once._is_closed(store, stage), "the campaign to close")  # noqa: SLF001
-    once._until(lambda: once._office_is_idle(settings), "the people to have acted")  # noqa: SLF001
-    once._until(lambda: backlog(store, settings) == 0, "the collector to have drained")  # noqa: SLF001
+    once.until_closed(store, stage)
+    once.until_all_is_in_the_lake(settings, store)
 
 
 def _hit_the_rest(
@@ -187,7 +185,7 @@ def _state(settings: Settings, store: Store, victim: str, toll: Toll) -> str:
 
 def _own_in_flight(conn: sa.Connection, toll: Toll) -> int:
     """Rows *sending* of the worker that was just killed; one that died before it had signed on has none."""
-    newest = conn.execute(sa.select(sa.func.max(workers.c.id))).scalar_one()
+    newest: int | None = conn.execute(sa.select(sa.func.max(workers.c.id))).scalar_one()
     was_seen, toll.newest_worker = newest == toll.newest_worker, newest
     mine = sa.and_(deliveries.c.state == "sending", deliveries.c.worker_id == newest)
     return 0 if was_seen else conn.execute(sa.select(sa.func.count()).select_from(deliveries).where(mine)).scalar_one()
@@ -204,9 +202,9 @@ def _count(settings: Settings, store: Store, toll: Toll) -> None:
     catalog.attach_lake(con, settings, read_only=True)
     doubtful = {i for (i,) in con.execute("select contact_id from lake.main.events where type = 'in_doubt'").fetchall()}
     audience = {i for (i,) in con.execute("select contact_id from lake.main.events where type = 'planned'").fetchall()}
-    rows, streams = con.execute(
+    [(rows, streams)] = con.execute(
         "select count(*), count(distinct (stream, stream_seq)) from lake.main.events"
-    ).fetchone()
+    ).fetchall()
     settled = {
         i
         for (i,) in con.execute(

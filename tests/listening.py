@@ -48,8 +48,10 @@ class Scene:
             (sender,) = conn.execute(
                 senders.insert().values(account_id=made.id, name="M", email="n@maison.example", created_at=NOW)
             ).inserted_primary_key or (0,)
-            row = {"account_id": made.id, "name": "News", "state": "sending", "include": [], "sender_id": sender}
-            (campaign,) = conn.execute(campaigns.insert().values(created_at=NOW, **row)).inserted_primary_key or (0,)
+            row: dict[str, Any] = {"account_id": made.id, "name": "News", "state": "sending", "include": []}
+            (campaign,) = conn.execute(
+                campaigns.insert().values(created_at=NOW, sender_id=sender, **row)
+            ).inserted_primary_key or (0,)
             row = {"account_id": made.id, "campaign_id": campaign, "position": 1, "name": "A", "subject": "S"}
             (variant,) = conn.execute(
                 variants.insert().values(source_kind="html", source="x", **row)

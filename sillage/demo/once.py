@@ -100,10 +100,9 @@ def _direct(settings: Settings, store: Store, cast: Cast, watch: _Stopwatch) -> 
     planned = scene.plan(store, settings, stage)
     log.info("demo.planned", audience=planned.audience, **planned.by_variant)
     watch.lap("plan")
-    _until(lambda: _is_closed(store, stage), "the campaign to close", lambda: _progress(store, stage))
+    until_closed(store, stage)
     watch.lap("send")
-    _until(lambda: _pending(settings) == 0, "the post office's people to have acted", lambda: _pending(settings))
-    _until(lambda: backlog(store, settings) == 0, "the collector to drain everything", lambda: backlog(store, settings))
+    until_all_is_in_the_lake(settings, store)
     watch.lap("react")
     build_marts(settings)
     watch.lap("marts")
@@ -125,7 +124,7 @@ class _Stopwatch:
         return round(time.monotonic() - self._started, 2)
 
 
-def _until(is_done: Callable[[], bool], what: str, standing: Callable[[], object]) -> None:
+def until(is_done: Callable[[], bool], what: str, standing: Callable[[], object] = lambda: None) -> None:
     """Wait while `standing` changes.
 
     Raises: TransientError where it has not for PATIENCE_S.
@@ -143,7 +142,18 @@ def _until(is_done: Callable[[], bool], what: str, standing: Callable[[], object
         time.sleep(0.1)
 
 
-def _is_closed(store: Store, stage: scene.Scene) -> bool:
+def until_closed(store: Store, stage: scene.Scene) -> None:
+    """Wait for the campaign's end."""
+    until(lambda: is_closed(store, stage), "the campaign to close", lambda: _progress(store, stage))
+
+
+def until_all_is_in_the_lake(settings: Settings, store: Store) -> None:
+    """Wait for what people do after the last mail, and for the collector to take it."""
+    until(lambda: _pending(settings) == 0, "the post office's people to have acted", lambda: _pending(settings))
+    until(lambda: backlog(store, settings) == 0, "the collector to drain everything", lambda: backlog(store, settings))
+
+
+def is_closed(store: Store, stage: scene.Scene) -> bool:
     """Whether it is over. What the guard has stopped is let go on, as by an analyst who has looked at it."""
     with store.read() as conn:
         state = campaigns.get(conn, stage.account_id, stage.campaign_id).state
