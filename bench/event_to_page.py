@@ -95,7 +95,9 @@ def _direct(settings: Settings, store: Store, cast: once.Cast, clicks: int, *, s
     once.until(lambda: _is_sending(store, noisy), "the noisy campaign to leave")
     with store.read() as conn:
         variant = campaigns.variants_of(conn, quiet.account_id, quiet.campaign_id)[0].id
-        people: list[ContactId] = list(conn.execute(sa.select(contacts.c.id).where(contacts.c.city == QUIET_TOWN)).scalars())
+        people: list[ContactId] = list(
+            conn.execute(sa.select(contacts.c.id).where(contacts.c.city == QUIET_TOWN)).scalars()
+        )
     key = TokenKey(settings.secret.get_secret_value())
     waits: list[float] = []
     seen = _Arrivals(settings, quiet.campaign_id) if stages else None

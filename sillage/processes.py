@@ -57,7 +57,7 @@ def post_office(settings: Settings, people: Path, *, delay_scale: float, seed: i
     )  # fmt: skip
 
 
-QUICKEST_WALL_S = 3.0
+QUICKEST_WALL_S = 4.0
 """Time on the wall before the people of the post office act: on a fast clock the moments that a busy machine needs to
 write down an acceptance are minutes, and who opens before his mail is accepted is judged a machine."""
 

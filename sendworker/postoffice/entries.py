@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sendworker.postoffice.errands import ErrandKind, Planned
@@ -110,17 +111,17 @@ class Kept:
     raw: bytes
 
 
-def accept(conn: sqlite3.Connection, arrival: Arrival) -> bool:
-    """Write a message that was taken and its errands; whether it is the first copy for this person."""
+def accept(conn: sqlite3.Connection, arrival: Arrival) -> tuple[int, bool]:
+    """Write a message that was taken and its errands; its number, and whether it is the person's first copy."""
     person, head = arrival.recipient.lower(), arrival.head
     first = None
     if head.message_id is not None:
         first = conn.execute(
             "SELECT id FROM messages WHERE message_id = ? AND person = ? ORDER BY id LIMIT 1", (head.message_id, person)
         ).fetchone()
-    number = conn.execute(
+    [(number,)] = conn.execute(
         "INSERT INTO messages (recipient, person, mail_from, message_id, campaign, variant, account, subject, size,"
-        " accepted_at, accepted_wall, duplicate_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " accepted_at, accepted_wall, duplicate_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             arrival.recipient,
             person,
@@ -135,7 +136,7 @@ def accept(conn: sqlite3.Connection, arrival: Arrival) -> bool:
             arrival.accepted_wall,
             first[0] if first else None,
         ),
-    ).lastrowid
+    ).fetchall()
     if first is None and arrival.planned:
         body = zlib.compress(arrival.raw, _COMPRESSION)
         conn.execute("INSERT INTO raws (message, body) VALUES (?, ?)", (number, body))
@@ -146,7 +147,15 @@ def accept(conn: sqlite3.Connection, arrival: Arrival) -> bool:
                 for p in arrival.planned
             ],
         )
-    return first is None
+    return number, first is None
+
+
+def postpone(conn: sqlite3.Connection, messages: Iterable[int], seconds: float) -> None:
+    """Put off all that follows from these messages."""
+    conn.executemany(
+        "UPDATE errands SET planned_at = planned_at + ?, due_at = due_at + ? WHERE message = ?",
+        [(seconds, seconds, message) for message in messages],
+    )
 
 
 def refuse(conn: sqlite3.Connection, refusal: Refusal) -> None:

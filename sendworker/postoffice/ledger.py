@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sendworker.postoffice import entries
+from sendworker.postoffice.clock import BusinessClock
 from sendworker.postoffice.entries import SCHEMA, Arrival, Done, Errand, Kept, Refusal
 from sendworker.postoffice.errands import Channel, ErrandKind
 
@@ -24,6 +25,9 @@ Job = Callable[[sqlite3.Connection], T]
 
 # One owner of the file, and readers beside it; FULL, since an answer follows each commit.
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-65536")
+
+LATE_SECONDS = 0.25
+"""Wall time that an answer may take before the people are told to wait as well."""
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class Ledger:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._waiting: list[tuple[Job[Any], asyncio.Future[Any]]] = []
         self._committing: asyncio.Task[None] | None = None
+        self._unanswered: set[int] = set()
         self.counts = self._count()
 
     async def close(self) -> None:
@@ -66,13 +71,16 @@ class Ledger:
         A client that goes away cancels whoever waits here, but neither the job nor its counting.
         Raises: sqlite3.Error, when nothing of this job was written.
         """
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        result: T = await asyncio.shield(self._queue(job, then))
+        return result
+
+    def _queue(self, job: Job[T], then: Callable[[T], None]) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda f: None if f.cancelled() or f.exception() else then(f.result()))
         self._waiting.append((job, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit())
-        result: T = await asyncio.shield(done)
-        return result
+        return done
 
     async def _commit(self) -> None:
         # While one commit is under way the next batch gathers, so the load itself sets the size of a batch.
@@ -111,15 +119,38 @@ class Ledger:
             raise
         return results
 
-    async def accept(self, arrivals: list[Arrival]) -> None:
-        """Write what mailboxes took, with what will follow; a second copy for a person is noted as such."""
+    async def accept(self, arrivals: list[Arrival], clock: BusinessClock) -> None:
+        """Write what mailboxes took, with what will follow; a second copy for a person is noted as such.
 
-        def count(fresh: list[bool]) -> None:
+        Nobody reads what is not in the mailbox yet: where a disk makes the sender wait for the answer, the people wait
+        as long.
+        """
+
+        def job(conn: sqlite3.Connection) -> list[tuple[int, bool]]:
+            taken = [entries.accept(conn, arrival) for arrival in arrivals]
+            # Before the commit, since what follows from them can be read from then on.
+            self._unanswered.update(number for number, _ in taken)
+            return taken
+
+        def count(taken: list[tuple[int, bool]]) -> None:
             self.counts.accepted += len(arrivals)
-            self.counts.duplicates += fresh.count(False)
-            self.counts.pending += sum(len(a.planned) for a, is_fresh in zip(arrivals, fresh, strict=True) if is_fresh)
+            for arrival, (_, is_first) in zip(arrivals, taken, strict=True):
+                self.counts.duplicates += not is_first
+                self.counts.pending += len(arrival.planned) if is_first else 0
+            numbers = {number for number, _ in taken}
 
-        await self.write(lambda conn: [entries.accept(conn, arrival) for arrival in arrivals], count)
+            def answered(_postponed: object = None) -> None:
+                self._unanswered.difference_update(numbers)
+
+            late = clock.now() - arrivals[0].accepted_at
+            if late > LATE_SECONDS * clock.speed:
+                postponing = self._queue(lambda conn: entries.postpone(conn, numbers, late), answered)
+                # Where it fails (a full disk), they act early rather than never.
+                postponing.add_done_callback(lambda f: answered(f.exception()))
+            else:
+                answered()
+
+        await self.write(job, count)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Write a refusal before it is answered."""
@@ -166,13 +197,17 @@ class Ledger:
         return None if row[0] is None else float(row[0])
 
     def due(self, channel: Channel, now: float, limit: int, under_way: Collection[int]) -> list[Errand]:
-        """The errands that are due, oldest first, without those that are under way."""
+        """The errands that are due, oldest first, without those that are under way or come too early."""
         rows = self._reader.execute(
             "SELECT id, message, kind, planned_at, progress, tries FROM errands WHERE channel = ? AND due_at <= ?"
             " ORDER BY due_at, id LIMIT ?",
             (channel.value, now, limit + len(under_way)),
         )
-        found = [Errand(row[0], row[1], ErrandKind(row[2]), *row[3:]) for row in rows if row[0] not in under_way]
+        found = [
+            Errand(row[0], row[1], ErrandKind(row[2]), *row[3:])
+            for row in rows
+            if row[0] not in under_way and row[1] not in self._unanswered
+        ]
         return found[:limit]
 
     def next_due(self, channel: Channel | None = None, after: float = float("-inf")) -> float | None:

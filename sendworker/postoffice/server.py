@@ -212,7 +212,7 @@ class Mailroom:
             for address in dict.fromkeys(envelope.rcpt_tos)
         ]
         try:
-            await self._ledger.accept(arrivals)
+            await self._ledger.accept(arrivals, self._clock)
         except sqlite3.Error as exc:
             return self._failed(exc)
         if any(arrival.planned for arrival in arrivals):

@@ -33,9 +33,13 @@ def assert_equals_ledger(result: dict[str, Any]) -> None:
     told = {number: figures for c in office["campaigns"].values() for number, figures in c["variants"].items()}
     for variant in campaign["variants"]:
         judge = told[str(variant["id"])]
-        for name, figure in variant.items():
-            if name not in {"id", "name"}:
-                assert figure == pytest.approx(judge[name], abs=1e-12), (variant["name"], name)
+        figures = {name: figure for name, figure in variant.items() if name not in {"id", "name"}}
+        differing = {
+            name: (figure, judge[name])
+            for name, figure in figures.items()
+            if figure != pytest.approx(judge[name], abs=1e-12)
+        }
+        assert not differing, (variant["name"], differing)
 
 
 def sillage(settings: Settings, *arguments: str) -> dict[str, Any]:

@@ -522,6 +522,22 @@ async def test_delays_are_business_time_and_survive_a_restart(tmp_path: Path, pl
     assert len(platform.requests) == 1
 
 
+async def test_nobody_reads_a_mail_before_it_is_answered(tmp_path: Path, platform: Platform) -> None:
+    """Where the ledger's disk keeps the sender waiting, the people wait as long, from the answer on."""
+    people = {"a@free.example": Person(opens=True, clicks=(1,))}
+    async with opened(tmp_path, platform, people, quickest=0.5) as office:
+        with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as busy:
+            busy.execute("BEGIN IMMEDIATE")
+            sending = asyncio.create_task(send(office, message(platform), "a@free.example"))
+            await asyncio.sleep(1.0)
+            assert not sending.done()
+            released = time.time()
+            busy.execute("ROLLBACK")
+        await sending
+        await settled(office)
+    assert [at > released + 0.5 for (at,) in rows(tmp_path, "SELECT at FROM actions")] == [True, True]
+
+
 async def test_control_port_tells_pauses_and_resumes(tmp_path: Path, platform: Platform) -> None:
     """GET /status and /report answer JSON; POST /pause makes the server say 421 until POST /resume."""
     async with opened(tmp_path, platform) as office:
