@@ -45,15 +45,15 @@ def screens(settings: Settings) -> list[Process]:
     return [Process("dashboards", streamlit), Process("dagster", dagster, starts_after_s=20.0, nice=5)]
 
 
-def post_office(settings: Settings, people: Path, *, delay_scale: float, seed: int) -> Process:
-    """The built-in mailbox providers, with the people of a file in them."""
+def post_office(settings: Settings, people: Path, *, delay_scale: float, seed: int, nice: int = 0) -> Process:
+    """The built-in mailbox providers, with the people of a file in them; they may make way for pages (`nice`)."""
     return python(
         "postoffice", "sendworker.postoffice",
         "--port", str(settings.postoffice_port), "--control-port", str(settings.postoffice_port + 1),
         "--people", str(people), "--bounces-to", f"{settings.host}:{settings.inbound_port}",
         "--ledger", str(ledger(settings)), "--seed", str(seed), "--clock", settings.clock_text,
         "--delay-scale", str(delay_scale), "--quickest", str(settings.clock.speed * QUICKEST_WALL_S),
-        "--refuse-at", "data", nice=10,
+        "--refuse-at", "data", nice=nice,
     )  # fmt: skip
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import email
 import html
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.message import Message
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
 _HEAD = re.compile(
@@ -18,6 +18,8 @@ _HEAD = re.compile(
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _MAX_HEADER = 998
 _FEEDBACK_FIELDS = 2
+_MAX_DEPTH = 20
+"""Parts within parts; no mail program shows more either."""
 
 
 class LinkKind(StrEnum):
@@ -94,15 +96,39 @@ class Link:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail as its reader sees it: links in their order, each address once."""
+    """A mail as its reader sees it: links in their order, each address once.
 
-    images: tuple[Link, ...]
-    links: tuple[Link, ...]
-    one_click: str | None
-    """The web address to POST to (RFC 8058): given only where both headers stand."""
-    mailto: str | None
+    Most people only look at the pictures: the rest is read when somebody asks for it.
+    """
+
+    def __init__(self, head: Message, page: str, text: str) -> None:
+        self._head, self._page, self._text = head, page, text
+
+    @cached_property
+    def images(self) -> tuple[Link, ...]:
+        """The pictures."""
+        found = [_image(attributes) for attributes in map(_attributes, _IMAGE.findall(self._page))]
+        return tuple(dict.fromkeys(image for image in found if image is not None))
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The links, of whatever kind."""
+        hrefs = [_attributes(tag).get("href", "").strip() for tag in _ANCHOR.findall(self._page)]
+        urls = dict.fromkeys(hrefs + _BARE_URL.findall(self._text))
+        return tuple(Link(_kind(url), url) for url in urls if url.lower().startswith(("http://", "https://")))
+
+    @property
+    def one_click(self) -> str | None:
+        """The web address to POST to (RFC 8058): given only where both headers stand."""
+        post = str(self._head.get("List-Unsubscribe-Post", "")).strip().lower()
+        web = next((uri for uri in self._ways_out if uri.lower().startswith(("https:", "http:"))), None)
+        return web if post == "list-unsubscribe=one-click" else None
+
+    @property
+    def mailto(self) -> str | None:
+        """The address to write to."""
+        return next((uri for uri in self._ways_out if uri.lower().startswith("mailto:")), None)
 
     @property
     def tracked(self) -> tuple[Link, ...]:
@@ -113,6 +139,10 @@ class Letter:
     def unsubscribe(self) -> Link | None:
         """The unsubscribe link of the body."""
         return next((link for link in self.links if link.kind is LinkKind.UNSUBSCRIBE), None)
+
+    @property
+    def _ways_out(self) -> list[str]:
+        return [re.sub(r"\s", "", uri) for uri in _URI.findall(str(self._head.get("List-Unsubscribe", "")))]
 
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -125,35 +155,48 @@ _URI = re.compile(r"<([^<>]*)>")
 
 def read_letter(raw: bytes) -> Letter:
     """Find what can be acted on in a message; a message without HTML gives the links of its text."""
-    try:
-        message = email.message_from_bytes(raw)
-        page, text = _part(message, "text/html"), ""
-        if page is None:
-            text = _part(message, "text/plain") or ""
-    except RecursionError:
-        # Parts within parts a thousand deep: no mail program shows that either.
-        return Letter((), (), None, None)
-    page = _COMMENT.sub("", page or "")
-    images = [_image(attributes) for attributes in map(_attributes, _IMAGE.findall(page))]
-    hrefs = [_attributes(tag).get("href", "").strip() for tag in _ANCHOR.findall(page)] + _BARE_URL.findall(text)
-    links = [Link(_kind(url), url) for url in hrefs if url.lower().startswith(("http://", "https://"))]
-    uris = [re.sub(r"\s", "", uri) for uri in _URI.findall(str(message.get("List-Unsubscribe", "")))]
-    post = str(message.get("List-Unsubscribe-Post", "")).strip().lower()
-    web = next((uri for uri in uris if uri.lower().startswith(("https:", "http:"))), None)
-    return Letter(
-        images=tuple(dict.fromkeys(image for image in images if image is not None)),
-        links=tuple(dict.fromkeys(links)),
-        one_click=web if post == "list-unsubscribe=one-click" else None,
-        mailto=next((uri for uri in uris if uri.lower().startswith("mailto:")), None),
-    )
+    shown = [part for part in _leaves(raw) if part.get_content_disposition() != "attachment"]
+    page, text = _first(shown, "text/html"), ""
+    if page is None:
+        text = _first(shown, "text/plain") or ""
+    return Letter(_head(raw), _COMMENT.sub("", page or ""), text)
 
 
-def _part(message: Message, content_type: str) -> str | None:
-    for part in message.walk():
-        if part.get_content_type() == content_type and part.get_content_disposition() != "attachment":
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes):
-                return _text(payload, part.get_content_charset("utf-8"))
+def _head(raw: bytes) -> Message:
+    """The headers (RFC 5322 2.2): a name, a colon, and a value that may go on in the next line."""
+    message = Message()
+    for line in _FOLD.sub(b"", raw.partition(b"\r\n\r\n")[0]).splitlines():
+        name, _, value = line.decode("ascii", "surrogateescape").partition(":")
+        message[name.strip()] = value.strip()
+    return message
+
+
+def _leaves(raw: bytes, depth: int = 0) -> Iterator[Message]:
+    """The parts that hold no others (RFC 2046 5.1.1), in their order.
+
+    The library reads a mail line by line to find where its parts end, which takes it most of the time.
+    """
+    message = _head(raw)
+    body = raw.partition(b"\r\n\r\n")[2]
+    boundary = message.get_boundary() if message.get_content_maintype() == "multipart" else None
+    if boundary is None:
+        message.set_payload(body.decode("ascii", "surrogateescape"))
+        yield message
+    elif depth < _MAX_DEPTH:
+        delimiter = b"\r\n--" + boundary.encode("utf-8", "surrogateescape")
+        for piece in (b"\r\n" + body).split(delimiter)[1:]:
+            if piece.startswith(b"--"):
+                break
+            part = piece.partition(b"\r\n")[2]
+            # A part without headers begins with its empty line.
+            yield from _leaves(part if not part.startswith(b"\r\n") else b"X-None: \r\n" + part, depth + 1)
+
+
+def _first(parts: Sequence[Message], content_type: str) -> str | None:
+    for part in parts:
+        payload = part.get_payload(decode=True) if part.get_content_type() == content_type else None
+        if isinstance(payload, bytes):
+            return _text(payload, part.get_content_charset("utf-8"))
     return None
 
 

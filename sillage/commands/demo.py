@@ -126,7 +126,7 @@ def _free_ports() -> list[int]:
 
 
 async def _live(settings: Settings, cast: to_the_end.Cast) -> None:
-    office = processes.post_office(settings, cast.people, delay_scale=1.0, seed=cast.seed)
+    office = processes.post_office(settings, cast.people, delay_scale=1.0, seed=cast.seed, nice=10)
     rooms = [office, *processes.serving(settings), *processes.screens(settings)]
     supervisor = Supervisor(rooms, settings.environment())
     running = asyncio.create_task(supervisor.run())
