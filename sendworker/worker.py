@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar, TypeVarTuple
@@ -30,10 +30,12 @@ from sendworker.reply import SessionError
 from sendworker.way import router_of
 from sillage.campaign.live import why_not
 from sillage.domain.bounce_rules import rules_with
+from sillage.domain.ids import CampaignId
 from sillage.domain.pace import Rate
 from sillage.errors import SillageError
 from sillage.log import configure
 from sillage.settings import Settings
+from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
 from sillage.store.deliveries import FencedError, Outcome
 
@@ -82,7 +84,7 @@ class Worker:
         self._enough = asyncio.Event()
         self._stop = asyncio.Event()
         self._sent = 0
-        self._planning: asyncio.Task[None] | None = None
+        self._plans: dict[CampaignId, asyncio.Task[None]] = {}
         self._clerk = Clerk(settings, store, self._mailroom.worker_id)
         self._letters: asyncio.Task[None] | None = None
         self.metrics = Metrics()
@@ -106,8 +108,7 @@ class Worker:
             while not self._stop.is_set():
                 started = time.monotonic()
                 if started >= next_tick:
-                    for campaign in await self._ask(self._mailroom.tick):
-                        self._planning = asyncio.create_task(asyncio.to_thread(self._mailroom.plan, campaign))
+                    self._plan(await self._ask(self._mailroom.tick))
                     if self._letters is None or self._letters.done():
                         self._letters = asyncio.create_task(self._write_letters())
                     next_tick = time.monotonic() + TICK_S
@@ -124,6 +125,13 @@ class Worker:
             await self._leave_fenced(loop)
             raise
         await self._leave()
+
+    def _plan(self, unplanned: Iterable[Campaign]) -> None:
+        """Plan what nobody has planned, beside the windows. A plan that takes its time is told of again: it goes on."""
+        for campaign in unplanned:
+            under_way = self._plans.get(campaign.id)
+            if under_way is None or under_way.done():
+                self._plans[campaign.id] = asyncio.create_task(asyncio.to_thread(self._mailroom.plan, campaign))
 
     async def _rest(self, seconds: float) -> None:
         """Wait for the next window: until its time, or until most of a window has its outcomes."""

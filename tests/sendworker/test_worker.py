@@ -28,6 +28,7 @@ from sillage.domain.pace import Rate
 from sillage.lake.event import Event, EventType, decode
 from sillage.settings import Settings
 from sillage.store import campaigns, rates, suppressions, workers
+from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
 from sillage.store.deliveries import FencedError, Outcome
 from sillage.store.tables import consents, contacts, deliveries, outbox
@@ -435,6 +436,24 @@ async def test_due_campaign_that_nobody_planned_is_planned_by_the_worker(world: 
     async with working(world):
         await until(lambda: state_of(world, campaign) == "closed")
     assert books(world, campaign) == {"accepted": 30}
+
+
+async def test_plan_that_takes_its_time_is_made_once(world: World, monkeypatch: pytest.MonkeyPatch):
+    """While a worker plans a campaign it starts no second plan of it, however often the scheduler asks for one."""
+    world.settings = world.settings.model_copy(update={"plan_after_s": 0.2})
+    campaign = world.add_campaign()
+    begun: list[int] = []
+    plan_it = Mailroom.plan
+
+    def slowly(mailroom: Mailroom, found: Campaign) -> None:
+        begun.append(found.id)
+        time.sleep(2.0)
+        plan_it(mailroom, found)
+
+    monkeypatch.setattr(Mailroom, "plan", slowly)
+    async with working(world):
+        await until(lambda: state_of(world, campaign) == "closed")
+    assert begun == [campaign]
 
 
 async def test_untracked_contact_gets_the_anonymous_pixel(world: World, relay: Relay):
