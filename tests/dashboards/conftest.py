@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from pages_world import Browser, Home, furnish, new_home
+from pages_world import PATIENCE_MS, Browser, Home, furnish, new_home
 from playwright.sync_api import expect
 
-expect.set_options(timeout=60_000)  # A page that is slow on a busy machine is no page that is wrong.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import streamlit as st
+from playwright.sync_api import Page
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
@@ -37,6 +38,9 @@ from sillage.store.tables import campaigns as campaigns_table
 from sillage.store.tables import consents, contacts, deliveries, group_members, groups, tallies
 
 SECRET = "0123456789abcdef0123456789abcdef"
+PATIENCE_MS = 180_000
+"""How long a browser waits for what it is to do or to see: a page that is slow on a busy machine is no page that is
+wrong."""
 PAGES = ROOT / "dashboards" / "app_pages"
 MJML = (
     "<mjml><mj-body><mj-section><mj-column><mj-text>Hello {{ first_name | default: 'you' }}</mj-text>"
@@ -53,6 +57,12 @@ AGENTS = (
 )
 GONE_SEGMENT = 999_999
 """A segment that was deleted after campaigns had gone to it: every third recipient was planned from it."""
+
+
+def patient(page: Page) -> Page:
+    """A browser's page that waits so long for whatever is done on it."""
+    page.set_default_timeout(PATIENCE_MS)
+    return page
 
 
 @dataclass(frozen=True)

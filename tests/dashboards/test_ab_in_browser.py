@@ -7,7 +7,7 @@ from pathlib import Path
 
 import fastexcel
 import pytest
-from pages_world import Home, new_home
+from pages_world import Home, new_home, patient
 from playwright.sync_api import Page, expect, sync_playwright
 from screenshots import ARGS, CHROMIUM, served
 from test_ab_pages import trial
@@ -21,8 +21,6 @@ from sillage.lake.event import Event, EventType, event_id
 from sillage.lake.foundation import lay_foundation
 from sillage.lake.reader import Reader
 from sillage.store import ab_tests, accounts, campaigns, outbox, users
-
-READY_S = 60_000
 
 pytestmark = [
     pytest.mark.browser,
@@ -46,7 +44,7 @@ def page(home: Home) -> Iterator[Page]:
     """A window of the account's owner."""
     with served(home) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
-        window = browser.new_page(base_url=address, viewport={"width": 1280, "height": 1100})
+        window = patient(browser.new_page(base_url=address, viewport={"width": 1280, "height": 1100}))
         cookie = {"name": "sillage", "value": _of_both(home), "domain": "127.0.0.1", "path": "/"}
         window.context.add_cookies([cookie])
         yield window
@@ -66,20 +64,20 @@ def _of_both(home: Home) -> str:
 def test_a_test_is_set_up_in_the_form(home: Home, page: Page) -> None:
     """Two versions, a segment: the form says how many people it needs; the button writes the campaign with its test."""
     page.goto("/new_campaign?account=trial&lang=en")
-    page.get_by_label("Name", exact=True).first.fill("Spring", timeout=READY_S)
+    page.get_by_label("Name", exact=True).first.fill("Spring")
     page.get_by_test_id("stButtonGroup").filter(has_text="Versions").get_by_role("radio", name="2").click()
     subjects = page.get_by_role("textbox", name="Subject", include_hidden=True)
-    expect(subjects).to_have_count(2, timeout=READY_S)
+    expect(subjects).to_have_count(2)
     subjects.nth(0).fill("One")
     page.get_by_role("tab", name="Version B").click()
     subjects.nth(1).fill("Two")
     page.get_by_role("combobox", name="To the segments").click()
     page.get_by_role("option", name="Readers").click()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("with 80 % certainty within 24 hours")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("with 80 % certainty within 24 hours")).to_be_visible()
     expect(page.get_by_text("Your audience has 1,000")).to_be_visible()
     page.get_by_role("button", name="Save as a draft").click()
-    expect(page.get_by_role("heading", name="Spring", exact=True)).to_be_visible(timeout=READY_S)
+    expect(page.get_by_role("heading", name="Spring", exact=True)).to_be_visible()
     with home.store.read() as conn:
         account = accounts.by_slug(conn, "trial")
         made = campaigns.by_name(conn, account.id, "Spring")
@@ -99,14 +97,14 @@ def test_the_report_is_watched_and_a_chosen_winner_goes_to_the_rest(home: Home, 
             if held == variant and state == "accepted"
         ]  # fmt: skip
     page.goto(f"/report?campaign={campaign}&account=trial&lang=en")
-    expect(page.get_by_text("B is ahead of all others beyond chance")).to_be_visible(timeout=READY_S)
-    expect(page.locator("canvas, svg.marks").first).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("B is ahead of all others beyond chance")).to_be_visible()
+    expect(page.locator("canvas, svg.marks").first).to_be_visible()
     expect(page.get_by_role("link", name="Clickers 110")).to_be_visible()
     _click(home, account.id, campaign, int(variant), people)
-    expect(page.get_by_role("link", name="Clickers 111")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_role("link", name="Clickers 111")).to_be_visible()
     page.get_by_role("button", name="Choose version B").click()
     page.get_by_role("button", name="Send it to 400 people").click()
-    expect(page.get_by_text("Chosen by hand: the rest gets version B.")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("Chosen by hand: the rest gets version B.")).to_be_visible()
     Scheduler(home.store, home.settings).tick(home.settings.clock.now())
     with home.store.read() as conn:
         assert campaigns.balance(conn, account.id, campaign).counts == {"accepted": 600, "due": 400}
@@ -137,21 +135,21 @@ def test_a_winner_by_time_goes_to_the_rest_and_its_clickers_are_exported(
         account = accounts.by_slug(conn, "timed")
         campaign = campaigns.by_name(conn, account.id, "Two subjects").id
     page.goto(f"/report?campaign={campaign}&account=timed&lang=en")
-    expect(page.get_by_text("400 people wait for the winner")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("400 people wait for the winner")).to_be_visible()
     reader = Reader(home.settings)
     assert decide_all(home.store, home.settings, reader) == 1
     reader.close()
-    expect(page.get_by_text("The rest gets version B.")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("The rest gets version B.")).to_be_visible()
     expect(page.get_by_role("button", name="Choose version B")).to_have_count(0)
     Scheduler(home.store, home.settings).tick(home.settings.clock.now())
     with home.store.read() as conn:
         assert campaigns.balance(conn, account.id, campaign).counts == {"accepted": 600, "due": 400}
-    page.get_by_role("link", name="Clickers 110").click(timeout=READY_S)
-    expect(page.get_by_role("heading", name="110 people")).to_be_visible(timeout=READY_S)
+    page.get_by_role("link", name="Clickers 110").click()
+    expect(page.get_by_role("heading", name="110 people")).to_be_visible()
     page.get_by_role("button", name="Export", exact=True).click()
     page.get_by_role("button", name="Export 110 people").click()
     save = page.get_by_role("link", name="Save the file: 110 rows, XLSX")
-    expect(save).to_be_visible(timeout=READY_S)
+    expect(save).to_be_visible()
     with page.expect_download() as waiting:
         page.evaluate("href => { location.href = href }", save.get_attribute("href"))
     file = tmp_path / "clickers.xlsx"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pages_world import Home, new_home
+from pages_world import Home, new_home, patient
 from PIL import Image
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
 from screenshots import ARGS, CHROMIUM, served
@@ -19,7 +19,6 @@ from sillage.domain.sign_in import Role
 from sillage.store import campaigns, drafts, images
 from sillage.store.drafts import DraftMail, Written
 
-READY_MS = 60_000
 MJML = (
     '<mjml><mj-head><mj-attributes><mj-all font-family="Georgia" /></mj-attributes></mj-head><mj-body>'
     '<mj-section background-color="#ffffff"><mj-column><mj-text font-size="20px">The first words</mj-text>'
@@ -94,7 +93,7 @@ def _bodies(home: Home, draft: int, *, aside: bool | None = None) -> list[str]:
 
 
 def _window(home: Home, chromium: Browser, address: str, draft: int, role: Role = Role.OWNER) -> Page:
-    page = chromium.new_context(viewport={"width": 1500, "height": 1100}).new_page()
+    page = patient(chromium.new_context(viewport={"width": 1500, "height": 1100}).new_page())
     page.context.add_cookies(
         [{"name": "sillage", "value": home.sign_in("maison", role), "domain": "127.0.0.1", "path": "/"}]
     )
@@ -103,7 +102,7 @@ def _window(home: Home, chromium: Browser, address: str, draft: int, role: Role 
 
 
 def _canvas(page: Page) -> FrameLocator:
-    page.wait_for_selector('.slg-editor[data-ready="true"]', timeout=READY_MS)
+    page.wait_for_selector('.slg-editor[data-ready="true"]')
     return page.frame_locator(".slg-canvas iframe.gjs-frame")
 
 
@@ -160,7 +159,7 @@ def test_block_is_dragged_text_is_typed_and_all_of_it_outlives_a_reload(
     page.keyboard.type(" of ours")
     # At once, without the pause after which it is saved: what is typed goes out before another view comes.
     page.get_by_role("radio", name="Preview").click()
-    expect(_shown(page)).to_have_attribute("srcdoc", re.compile("A table of ours"), timeout=20_000)
+    expect(_shown(page)).to_have_attribute("srcdoc", re.compile("A table of ours"))
     page.get_by_role("radio", name="Design").click()
     expect(_canvas(page).get_by_text("A table of ours")).to_be_visible()
     page.reload()
@@ -210,14 +209,14 @@ def test_picture_is_taken_in_and_put_into_the_mail(home: Home, address: str, chr
     page.locator("[data-block=image]").click()
     page.get_by_role("button", name="Choose a picture").click()
     dialog = page.locator("dialog.slg-images")
-    expect(dialog.get_by_text("There is no picture yet")).to_be_visible(timeout=20_000)
+    expect(dialog.get_by_text("There is no picture yet")).to_be_visible()
     (tmp_path / "no.png").write_text("<svg onload=alert(1)>")
     dialog.locator("input[type=file]").set_input_files(tmp_path / "no.png")
-    expect(dialog.get_by_role("alert")).to_contain_text("SVG", timeout=20_000)
+    expect(dialog.get_by_role("alert")).to_contain_text("SVG")
     Image.new("RGB", (3000, 1500), "#0B7A75").save(tmp_path / "photo.jpg")
     dialog.locator(".slg-alt").fill("The sea")
     dialog.locator("input[type=file]").set_input_files(tmp_path / "photo.jpg")
-    expect(dialog.get_by_role("img", name="The sea")).to_be_visible(timeout=20_000)
+    expect(dialog.get_by_role("img", name="The sea")).to_be_visible()
     with home.store.read() as conn:
         (kept,) = images.listed(conn, AccountId(1))
     assert (kept.width, kept.alt) == (1200, "The sea")
@@ -242,7 +241,7 @@ def test_nothing_of_a_mail_runs_in_the_editor(home: Home, address: str, chromium
     page.wait_for_timeout(1200)
     assert "owned" not in page.title()
     page.get_by_role("radio", name="Preview").click()
-    expect(_shown(page)).to_have_attribute("srcdoc", re.compile("Safe"), timeout=20_000)
+    expect(_shown(page)).to_have_attribute("srcdoc", re.compile("Safe"))
     expect(_shown(page)).to_have_attribute("sandbox", "")
     page.wait_for_timeout(500)
     assert "owned" not in page.title()
@@ -261,7 +260,7 @@ def test_second_writer_is_told_and_nothing_is_lost(home: Home, address: str, chr
     _open_text(second, other.get_by_text("The second words"))
     second.keyboard.press("Control+A")
     second.keyboard.type("What the second one wrote")
-    expect(second.get_by_text("saved this draft at")).to_be_visible(timeout=20_000)
+    expect(second.get_by_text("saved this draft at")).to_be_visible()
     deadline = time.monotonic() + 20
     while not any("What the second one wrote" in body for body in _bodies(home, draft, aside=True)):
         assert time.monotonic() < deadline
@@ -284,12 +283,12 @@ def test_browser_that_closes_in_the_middle_of_scheduling_leaves_all_or_nothing(
         draft = _begin(home, name=name)
         with home.store.write() as conn:
             drafts.keep_form(conn, AccountId(1), draft, {"name": name, "include": ["Readers"], "when": "now"})
-        page = chromium.new_context().new_page()
+        page = patient(chromium.new_context().new_page())
         page.context.add_cookies(
             [{"name": "sillage", "value": home.sign_in("maison"), "domain": "127.0.0.1", "path": "/"}]
         )
         page.goto(f"{address}/new_campaign?draft={draft}&lang=en")
-        page.get_by_role("button", name="Send to 3 people").click(timeout=READY_MS)
+        page.get_by_role("button", name="Send to 3 people").click()
         page.wait_for_timeout(wait_ms)
         page.context.close()
         time.sleep(1)

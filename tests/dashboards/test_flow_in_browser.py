@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pages_world import Home
 from playwright.sync_api import Browser, expect
-from test_in_browser import READY_S, _open, address, chromium, pytestmark  # noqa: F401  # fixtures
+from test_in_browser import _open, address, chromium, pytestmark  # noqa: F401  # fixtures
 
 from sillage.campaign.create import create_campaign
 from sillage.campaign.schedule import schedule
@@ -33,20 +33,20 @@ def test_a_campaign_is_tried_approved_and_found_in_the_calendar_on_a_phone(
         schedule(conn, account.id, made, send_at=now + timedelta(minutes=40), by=author.id, now=now)
     page = _open(world, chromium, "harbour")
     page.goto(f"{address}/?account=harbour&lang=en")
-    expect(page.get_by_text("Tides waits for your approval.")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("Tides waits for your approval.")).to_be_visible()
     page.goto(f"{address}/campaigns?account=harbour&lang=en")
-    page.get_by_role("button", name="Send a test").click(timeout=READY_S)
+    page.get_by_role("button", name="Send a test").click()
     page.get_by_role("textbox", name="To these colleagues").fill("ada@harbour.example")
     page.get_by_role("button", name="Send the test").click()
-    expect(page.get_by_text("ada@harbour.example · on its way")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("ada@harbour.example · on its way")).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Look at it, and approve").click()
-    page.get_by_role("button", name="Approve: it leaves at its time").click(timeout=READY_S)
-    expect(page.get_by_text("approved by Ada")).to_be_visible(timeout=READY_S)
+    page.get_by_role("button", name="Approve: it leaves at its time").click()
+    expect(page.get_by_text("approved by Ada")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{address}/calendar?account=harbour&lang=en&month={_month(world)}")
     entry = page.locator("a.sl-entry").filter(has_text="Tides")
-    expect(entry).to_be_visible(timeout=READY_S)
+    expect(entry).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     entry.click()
     page.wait_for_url(f"**/report?*campaign={made}*")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from pages_world import patient
 from playwright.sync_api import Browser, sync_playwright
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -76,7 +77,7 @@ def test_way_in_is_usable_by_everybody_without_script(site: tuple[str, Links, St
     """Set-up, sign-out, a wrong password, sign-in and an invitation: by keyboard, on a phone, without script."""
     address, links, store = site
     plain = chromium.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False, locale="fr")
-    page = plain.new_page()
+    page = patient(plain.new_page())
     page.goto(f"{address}/set-up/{str(links.set_up()).rsplit('/', 1)[1]}")
     for text in ("Maison", "Ada", "ada@maison.example", PASSWORD):
         page.keyboard.press("Tab")
@@ -103,7 +104,7 @@ def test_way_in_is_usable_by_everybody_without_script(site: tuple[str, Links, St
         context = chromium.new_context(
             viewport={"width": 320, "height": 640}, color_scheme=scheme, bypass_csp=True, locale="en"
         )
-        looker = context.new_page()
+        looker = patient(context.new_page())
         for path in ("/sign-in", f"/invitation/{invitation}", "/invitation/gone", "/sign-in?lang=fr"):
             looker.goto(address + path)
             assert serious_faults(looker) == [], (scheme, path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from pages_world import Home
+from pages_world import Home, patient
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from screenshots import ARGS, CHROMIUM, served
@@ -18,8 +18,6 @@ from screenshots import ARGS, CHROMIUM, served
 from sillage.lake.collector import collect_once
 from sillage.lake.event import Event, EventType, event_id
 from sillage.store import accounts, campaigns, outbox
-
-READY_S = 60_000
 
 pytestmark = [
     pytest.mark.browser,
@@ -45,14 +43,14 @@ def chromium() -> Iterator[Browser]:
 
 def _open(world: Home, chromium: Browser, slug: str) -> Page:
     """A window of somebody who is signed in."""
-    page = chromium.new_page()
+    page = patient(chromium.new_page())
     page.context.add_cookies([{"name": "sillage", "value": world.sign_in(slug), "domain": "127.0.0.1", "path": "/"}])
     return page
 
 
 def _tile(page: Page, name: str, value: str) -> None:
     tile = page.get_by_test_id("stMetric").filter(has_text=name).first
-    expect(tile.get_by_test_id("stMetricValue")).to_have_text(value, timeout=READY_S)
+    expect(tile.get_by_test_id("stMetricValue")).to_have_text(value)
 
 
 def _campaign(home: Home) -> int:
@@ -80,7 +78,7 @@ def test_home_and_report_show_the_same_figures_and_load_nothing_from_outside(
 
 def test_guest_is_led_to_the_sign_in_page_and_gets_no_websocket(address: str, chromium: Browser) -> None:
     """The running server shows a guest nothing but the way in, and refuses the handshake of the websocket."""
-    page = chromium.new_page()
+    page = patient(chromium.new_page())
     page.goto(f"{address}/report?campaign=1")
     assert page.url == f"{address}/sign-in?next=%2Freport%3Fcampaign%3D1"
     page.close()
@@ -96,14 +94,14 @@ def test_the_language_is_switched_and_stays_the_users(world: Home, address: str,
     """A click on the other language changes words and figures, also of the next page that this user opens."""
     page = _open(world, chromium, "maison")
     page.goto(f"{address}/campaigns")
-    expect(page.get_by_role("heading", name="Campaigns", exact=True)).to_be_visible(timeout=READY_S)
+    expect(page.get_by_role("heading", name="Campaigns", exact=True)).to_be_visible()
     page.get_by_role("radio", name="Français").click()
-    expect(page.get_by_role("heading", name="Campagnes", exact=True)).to_be_visible(timeout=READY_S)
+    expect(page.get_by_role("heading", name="Campagnes", exact=True)).to_be_visible()
     _tile(page, "Cliqueurs", "16,1\u00a0%")
     page.goto(f"{address}/segments")
-    expect(page.get_by_role("radio", name="Français")).to_be_checked(timeout=READY_S)
+    expect(page.get_by_role("radio", name="Français")).to_be_checked()
     page.get_by_role("radio", name="English").click()
-    expect(page.get_by_role("heading", name="Segments", exact=True)).to_be_visible(timeout=READY_S)
+    expect(page.get_by_role("heading", name="Segments", exact=True)).to_be_visible()
     page.close()
 
 
@@ -118,7 +116,7 @@ def test_each_chart_of_a_report_is_saved_as_a_picture_and_as_its_rows(
     _tile(page, "Clickers", "16.1\u00a0%")
     frames = page.get_by_test_id("stFullScreenFrame")
     charts = frames.filter(has=page.get_by_test_id("stVegaLiteChart"))
-    expect(charts.nth(3)).to_be_attached(timeout=READY_S)
+    expect(charts.nth(3)).to_be_attached()
     for number in range(charts.count()):
         chart = charts.nth(number)
         chart.scroll_into_view_if_needed()

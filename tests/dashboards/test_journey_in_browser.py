@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from pages_world import patient
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from screenshots import ARGS, CHROMIUM
@@ -27,7 +28,6 @@ from sillage.store import accounts, campaigns
 from sillage.store.database import Store
 from sillage.supervisor import Supervisor
 
-READY_MS = 60_000
 MOST_FIXES = 6
 """Presses of "Fix it": two advices, capitals and exclamation marks, and some that come too early."""
 PEOPLE = 300
@@ -71,8 +71,7 @@ def _journey(settings: Settings, store: Store, contacts: Path) -> None:
     _until_up(f"{settings.pages_url}/_stcore/health")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        page = chromium.new_context(viewport={"width": 1500, "height": 1100}, locale="en").new_page()
-        page.set_default_timeout(READY_MS)
+        page = patient(chromium.new_context(viewport={"width": 1500, "height": 1100}, locale="en").new_page())
         _come_in(page, link)
         _say_who_we_are(page)
         _import(page, contacts)
@@ -91,7 +90,7 @@ def _come_in(page: Page, link: str) -> None:
     }.items():  # fmt: skip
         page.get_by_label(label).fill(text)
     page.get_by_role("button", name="Begin").click()
-    expect(page.get_by_text("0 of 6 steps done")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_text("0 of 6 steps done")).to_be_visible()
 
 
 def _say_who_we_are(page: Page) -> None:
@@ -99,57 +98,57 @@ def _say_who_we_are(page: Page) -> None:
     page.get_by_label("Legal name").fill("Maison Sillage SAS")
     page.get_by_label("Postal address").fill("1 quai du Port, 29200 Brest")
     page.get_by_role("button", name="Save the legal identity").click()
-    expect(page.get_by_text("Legal name or postal address is missing.")).to_be_hidden(timeout=READY_MS)
+    expect(page.get_by_text("Legal name or postal address is missing.")).to_be_hidden()
     page.get_by_label("Name that readers see").fill("Maison Sillage")
     page.get_by_label("Address", exact=True).fill("news@maison.example")
     page.get_by_text("I declare that this address is ours").click()
     page.get_by_role("button", name="Add the sender").click()
-    expect(page.get_by_role("cell", name="news@maison.example")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("cell", name="news@maison.example")).to_be_visible()
 
 
 def _import(page: Page, contacts: Path) -> None:
     _next_step(page, "Contacts")
     page.locator("input[type=file]").set_input_files(contacts)
     group = page.get_by_role("textbox", name="Put them into the group")
-    group.fill("Newsletter", timeout=READY_MS)
+    group.fill("Newsletter")
     group.press("Enter")
     page.get_by_role("button", name=f"Import {PEOPLE} rows").click()
-    expect(page.get_by_text("contacts.csv is imported.")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_text("contacts.csv is imported.")).to_be_visible()
 
 
 def _build_a_segment(page: Page) -> None:
     _next_step(page, "Segments")
     page.get_by_role("combobox", name="Group", exact=True).click()
     page.get_by_role("option", name="Newsletter").click()
-    expect(_value(page, "Contacts in it, as of now")).to_have_text(str(PEOPLE), timeout=READY_MS)
+    expect(_value(page, "Contacts in it, as of now")).to_have_text(str(PEOPLE))
     name = page.get_by_role("textbox", name="Name of the segment")
     name.fill("Readers")
     name.press("Enter")
     page.get_by_role("button", name="Save the segment").click()
-    expect(page.get_by_role("link", name="Readers")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("link", name="Readers")).to_be_visible()
 
 
 def _write_from_a_template(page: Page) -> None:
     _next_step(page, "Templates")
     page.get_by_role("link", name="Look at it").first.click()
-    expect(page.locator("iframe").first).to_be_visible(timeout=READY_MS)
+    expect(page.locator("iframe").first).to_be_visible()
     page.get_by_role("button", name="Use this template").click()
     canvas = _canvas(page)
     texts = page.locator(".slg-outline button").filter(has_text="Text:")
     texts.first.click()
     _drag(page, "button", canvas.locator('[data-gjs-type="mj-text"]').first)
     expect(page.locator(".slg-outline button").filter(has_text="Button: See more")).to_have_count(1)
-    expect(page.locator('.slg-editor[data-state="sent"]')).to_be_visible(timeout=READY_MS)
+    expect(page.locator('.slg-editor[data-state="sent"]')).to_be_visible()
     page.get_by_role("button", name="Use it in a campaign").click()
 
 
 def _test_and_send(page: Page) -> int:
-    expect(page.get_by_role("heading", name="New campaign")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("heading", name="New campaign")).to_be_visible()
     _write(page.get_by_role("textbox", name="Name", exact=True), "Our first news")
     subject = page.get_by_role("textbox", name="Subject", exact=True)
     _write(subject, "LAMPS OF THE SEASON ARE HERE!!!")
     mended = page.get_by_role("button", name="Fix it")
-    expect(mended.first).to_be_visible(timeout=READY_MS)
+    expect(mended.first).to_be_visible()
     before = page.get_by_text("of 5").first.inner_text()
     wanted = "Lamps of the season are here"
     for _ in range(MOST_FIXES):
@@ -163,8 +162,8 @@ def _test_and_send(page: Page) -> int:
     _choose(page, "To the segments", "Readers")
     page.get_by_test_id("stButtonGroup").filter(has_text="keep as a draft").get_by_role("radio", name="now").click()
     send = page.get_by_role("button", name="Send to ")
-    expect(send).to_be_enabled(timeout=READY_MS)
-    expect(send).not_to_have_text("Send to 0 people", timeout=READY_MS)
+    expect(send).to_be_enabled()
+    expect(send).not_to_have_text("Send to 0 people")
     count = int(send.inner_text().split(" to ")[1].split()[0])
     send.click()
     return count
@@ -182,10 +181,10 @@ def _choose(page: Page, name: str, wanted: str) -> None:
 
 
 def _watch_it_leave(page: Page, settings: Settings, store: Store, count: int) -> None:
-    expect(page.get_by_role("heading", name="Our first news")).to_be_visible(timeout=READY_MS)
-    expect(page.get_by_text(f"Sent to {count} people")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("heading", name="Our first news")).to_be_visible()
+    expect(page.get_by_text(f"Sent to {count} people")).to_be_visible()
     clickers = _value(page, "Clickers")
-    expect(clickers).not_to_have_text("0.00 %", timeout=READY_MS)
+    expect(clickers).not_to_have_text("0.00 %")
     with urllib.request.urlopen(f"http://{settings.host}:{settings.postoffice_port + 1}/status", timeout=10) as answer:
         status = json.load(answer)
     with store.read() as conn:
@@ -200,7 +199,7 @@ def _next_step(page: Page, heading: str) -> None:
     """Home, and from there where the guide leads."""
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Overview").click()
     page.get_by_role("link", name="Do it now").click()
-    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
 
 
 def _value(page: Page, name: str) -> Locator:

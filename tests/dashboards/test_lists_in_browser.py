@@ -7,7 +7,7 @@ from pathlib import Path
 import fastexcel
 from pages_world import Home
 from playwright.sync_api import Browser, expect
-from test_in_browser import READY_S, _campaign, _open, address, chromium, pytestmark  # noqa: F401  # fixtures
+from test_in_browser import _campaign, _open, address, chromium, pytestmark  # noqa: F401  # fixtures
 
 from sillage.store import accounts, segments
 
@@ -21,13 +21,13 @@ def test_a_list_is_opened_exported_read_back_and_made_a_segment(
     """The report's clickers: 96 on the page, 96 in the workbook, and a segment of that name."""
     page = _open(world, chromium, "maison")
     page.goto(f"{address}/report?account=maison&lang=en&campaign={_campaign(world)}")
-    page.get_by_role("link", name="Clickers 96").click(timeout=READY_S)
-    expect(page.get_by_role("heading", name="96 people")).to_be_visible(timeout=READY_S)
+    page.get_by_role("link", name="Clickers 96").click()
+    expect(page.get_by_role("heading", name="96 people")).to_be_visible()
     assert "list=clickers" in page.url
     page.get_by_role("button", name="Export", exact=True).click()
     page.get_by_role("button", name="Export 96 people").click()
     save = page.get_by_role("link", name="Save the file: 96 rows, XLSX")
-    expect(save).to_be_visible(timeout=READY_S)
+    expect(save).to_be_visible()
     with page.expect_download() as waiting:
         page.evaluate("href => { location.href = href }", save.get_attribute("href"))
     file = tmp_path / "clickers.xlsx"
@@ -41,7 +41,7 @@ def test_a_list_is_opened_exported_read_back_and_made_a_segment(
     page.get_by_role("button", name="Use this list").click()
     page.get_by_role("textbox", name="Name", exact=True).fill("Clickers of November")
     page.get_by_role("button", name="Make a segment").click()
-    expect(page.get_by_text("Clickers of November is saved.")).to_be_visible(timeout=READY_S)
+    expect(page.get_by_text("Clickers of November is saved.")).to_be_visible()
     with world.store.read() as conn:
         saved = segments.by_name(conn, accounts.by_slug(conn, "maison").id, "Clickers of November")
     assert saved.tree.campaign == _campaign(world)
