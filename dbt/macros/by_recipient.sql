@@ -44,9 +44,10 @@ with facts as (
             when 'withdrew' then {{ heard_of }}
             else 0
         end as fact,
-        -- The last hand-over wins; a doubt gives way to everything that is known.
+        -- The last hand-over wins, but who has the message has it, whatever a second sending came to; a doubt gives way
+        -- to everything that is known.
         case event_type
-            when 'accepted' then 4000000000000000001
+            when 'accepted' then 5000000000000000001
             when 'bounced' then case when {{ is_session_bounce }} then 4000000000000000002 end
             when 'failed' then 4000000000000000003
             when 'suppressed' then 4000000000000000004

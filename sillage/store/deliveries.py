@@ -85,9 +85,13 @@ order by d.due_at
 limit {p}{lock}
 """.replace("{fields}", ", ".join(f"c.{name}" for name in STANDARD_MERGE_FIELDS))
 _HOLD = "update deliveries set state = 'sending', worker_id = {p} where campaign_id = {p} and contact_id in ({who})"
-_SETTLE = """
-update deliveries set state = {p}, due_at = {p}, attempt = {p}, first_attempt_at = {p}, reason = {p}, worker_id = null
-where campaign_id = {p} and contact_id = {p} and state = 'sending' and worker_id = {p}
+_TAKEN = "taken_before"
+"""The reason of a row in flight whose earlier sending, long in doubt, turned out to have been taken."""
+_SETTLE = f"""
+update deliveries set state = case when reason = '{_TAKEN}' then 'accepted' else {{p}} end, due_at = {{p}},
+    attempt = {{p}}, first_attempt_at = {{p}}, reason = case when reason = '{_TAKEN}' then null else {{p}} end,
+    worker_id = null
+where campaign_id = {{p}} and contact_id = {{p}} and state = 'sending' and worker_id = {{p}}
 """
 _NEXT_PROVIDER = "select min(provider) from deliveries where campaign_id = {p} and state = 'due' and provider > {p}"
 
@@ -332,9 +336,9 @@ def forget_settled(conn: sa.Connection, account_id: AccountId, campaign_id: Camp
 
 
 def resolve_doubt(conn: sa.Connection, outcome: Outcome) -> bool:
-    """A message in doubt was taken after all: its row is accepted, unless it has left again or is settled.
+    """A message in doubt was taken after all: who has it was reached, whatever became of a second sending.
 
-    The event is recorded either way, and resolves the doubt in the metrics.
+    The row is accepted now, or, where the second sending is under way, as soon as that is settled. Whether it is now.
     """
     d = deliveries.c
     mine = (d.campaign_id == outcome.campaign_id, d.contact_id == outcome.contact_id)
@@ -342,10 +346,13 @@ def resolve_doubt(conn: sa.Connection, outcome: Outcome) -> bool:
     # The campaign is locked first, as by whoever closes it: its balance sheet must count this row once.
     over = sa.select(campaigns.c.account_id, campaigns.c.closed_at).where(campaigns.c.id == outcome.campaign_id)
     campaign = conn.execute(over.with_for_update()).first()
-    was = conn.execute(sa.select(d.state).where(*mine)).scalar()
+    was = conn.execute(sa.select(d.state).where(*mine).with_for_update()).scalar()
+    if was == DeliveryState.SENDING:
+        conn.execute(deliveries.update().where(*mine).values(reason=_TAKEN))
+        return False
     done = conn.execute(
         deliveries.update()
-        .where(*mine, d.state.in_(("in_doubt", "due")), d.attempt == outcome.attempt)
+        .where(*mine, d.state != DeliveryState.ACCEPTED)
         .values(state=DeliveryState.ACCEPTED, reason=None)
     )
     if done.rowcount == 1 and campaign is not None and campaign.closed_at is not None and was is not None:

@@ -273,7 +273,9 @@ def _send(campaign: int, events: list[Row]) -> Send:
     attempts = [e for e in events if e["type"] in {"accepted", "in_doubt", "deferred"}] + session + returned
     attempts += [e for e in events if e["type"] == "failed" and (e["attempt"] or 0) > 0]
     ends = [e for e in events if e["type"] in HAND_OVER and not is_mail(e)]
-    end = max(ends, key=lambda e: (e["occurred_at"], HAND_OVER.index(e["type"])))["type"] if ends else None
+    # Who has the message has it; of the others the last counts.
+    last = max(ends, key=lambda e: (e["type"] == "accepted", e["occurred_at"], HAND_OVER.index(e["type"])), default=None)
+    end = last["type"] if last else None
     acts = [e for e in events if e["type"] in {"opened", "clicked"} and not e["is_machine"]]
     doubtful = any(e["type"] == "in_doubt" for e in events)
     answered = bool(returned) or any(e["type"] in HEARD for e in events)

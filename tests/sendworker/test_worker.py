@@ -317,6 +317,33 @@ async def test_fenced_worker_writes_nothing_but_evidence(world: World, monkeypat
     assert books(world, campaign)["accepted"] == 1
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_evidence_outlives_a_second_sending(world: World, monkeypatch: pytest.MonkeyPatch, *, is_late: bool):
+    """Who has the message was reached, whether a woken worker tells so before or after the second copy is refused."""
+    monkeypatch.setattr(mailroom_module, "LEASE_S", 0.2)
+    campaign = plan(world, in_doubt="resend")
+    with world.store.write() as conn:
+        campaigns.move(conn, world.id, campaign, to="sending", only_from=("planned",))
+    stalled = Mailroom(world.store, world.settings, "stalled")
+    row = stalled.window([], {}, 1, 1)[0].claimed
+    other = Mailroom(world.store, world.settings, "other")
+    for _ in range(8):
+        other.tick()
+        await asyncio.sleep(0.1)
+    again = [job.claimed for job in other.window([], {row.provider: 30}, 30, 30)]
+    assert row.contact_id in {claimed.contact_id for claimed in again}
+
+    def ended(state: DeliveryState, attempt: int) -> Outcome:
+        return Outcome(row.campaign_id, row.contact_id, state, world.now, attempt, world.now, None)
+
+    steps = [lambda: stalled.evidence([ended(DeliveryState.ACCEPTED, 1)]),
+             lambda: other.window([ended(DeliveryState.BOUNCED, 2)], {}, 0, 0)]  # fmt: skip
+    for step in reversed(steps) if is_late else steps:
+        step()
+    assert books(world, campaign)["accepted"] == 1
+    assert "bounced" not in books(world, campaign)
+
+
 def sending_to(settings: Settings, port: int) -> Settings:
     told = {**settings.model_dump(), "postoffice_port": port}
     return Settings(**told, SILLAGE_CLOCK=settings.clock_text)
