@@ -102,8 +102,8 @@ class Letter:
     Most people only look at the pictures: the rest is read when somebody asks for it.
     """
 
-    def __init__(self, head: Message, page: str, text: str) -> None:
-        self._head, self._page, self._text = head, page, text
+    def __init__(self, raw: bytes, page: str, text: str) -> None:
+        self._raw, self._page, self._text = raw, page, text
 
     @cached_property
     def images(self) -> tuple[Link, ...]:
@@ -121,7 +121,7 @@ class Letter:
     @property
     def one_click(self) -> str | None:
         """The web address to POST to (RFC 8058): given only where both headers stand."""
-        post = str(self._head.get("List-Unsubscribe-Post", "")).strip().lower()
+        post = str(_head(self._raw).get("List-Unsubscribe-Post", "")).strip().lower()
         web = next((uri for uri in self._ways_out if uri.lower().startswith(("https:", "http:"))), None)
         return web if post == "list-unsubscribe=one-click" else None
 
@@ -142,7 +142,7 @@ class Letter:
 
     @property
     def _ways_out(self) -> list[str]:
-        return [re.sub(r"\s", "", uri) for uri in _URI.findall(str(self._head.get("List-Unsubscribe", "")))]
+        return [re.sub(r"\s", "", uri) for uri in _URI.findall(str(_head(self._raw).get("List-Unsubscribe", "")))]
 
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -159,7 +159,7 @@ def read_letter(raw: bytes) -> Letter:
     page, text = _first(shown, "text/html"), ""
     if page is None:
         text = _first(shown, "text/plain") or ""
-    return Letter(_head(raw), _COMMENT.sub("", page or ""), text)
+    return Letter(raw, _COMMENT.sub("", page or ""), text)
 
 
 def _head(raw: bytes) -> Message:

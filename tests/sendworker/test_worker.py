@@ -30,7 +30,7 @@ from sillage.settings import Settings
 from sillage.store import campaigns, rates, suppressions, workers
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
-from sillage.store.deliveries import FencedError, Outcome
+from sillage.store.deliveries import Claimed, FencedError, Outcome
 from sillage.store.tables import consents, contacts, deliveries, outbox
 from tests.conftest import SECRET
 from tests.sendworker.relay import CUT, DROP, Relay, listening
@@ -295,19 +295,26 @@ async def test_rows_of_a_dead_worker_are_in_doubt_and_bounded(
         dead.window([], {}, 5, 5)
 
 
-async def test_fenced_worker_writes_nothing_but_evidence(world: World, monkeypatch: pytest.MonkeyPatch):
-    """A worker that was taken for dead can't settle; what it learnt resolves the doubt, and is not sent again."""
+async def left_in_doubt(
+    world: World, campaign: CampaignId, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Claimed, Mailroom, Mailroom]:
+    """A row, the worker that stalled with it in flight, and the one that took it for dead."""
     monkeypatch.setattr(mailroom_module, "LEASE_S", 0.2)
-    campaign = plan(world)
     with world.store.write() as conn:
         campaigns.move(conn, world.id, campaign, to="sending", only_from=("planned",))
     stalled = Mailroom(world.store, world.settings, "stalled")
-    job = stalled.window([], {}, 1, 1)[0]
+    row = stalled.window([], {}, 1, 1)[0].claimed
     other = Mailroom(world.store, world.settings, "other")
     for _ in range(8):
         other.tick()
         await asyncio.sleep(0.1)
-    row = job.claimed
+    return row, stalled, other
+
+
+async def test_fenced_worker_writes_nothing_but_evidence(world: World, monkeypatch: pytest.MonkeyPatch):
+    """A worker that was taken for dead can't settle; what it learnt resolves the doubt, and is not sent again."""
+    campaign = plan(world)
+    row, stalled, _ = await left_in_doubt(world, campaign, monkeypatch)
     event = events(world)[-1]
     outcome = Outcome(row.campaign_id, row.contact_id, DeliveryState.ACCEPTED, world.now, 1, world.now, None, (event,))
     with pytest.raises(FencedError):
@@ -320,16 +327,8 @@ async def test_fenced_worker_writes_nothing_but_evidence(world: World, monkeypat
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_evidence_outlives_a_second_sending(world: World, monkeypatch: pytest.MonkeyPatch, *, is_late: bool):
     """Who has the message was reached, whether a woken worker tells so before or after the second copy is refused."""
-    monkeypatch.setattr(mailroom_module, "LEASE_S", 0.2)
     campaign = plan(world, in_doubt="resend")
-    with world.store.write() as conn:
-        campaigns.move(conn, world.id, campaign, to="sending", only_from=("planned",))
-    stalled = Mailroom(world.store, world.settings, "stalled")
-    row = stalled.window([], {}, 1, 1)[0].claimed
-    other = Mailroom(world.store, world.settings, "other")
-    for _ in range(8):
-        other.tick()
-        await asyncio.sleep(0.1)
+    row, stalled, other = await left_in_doubt(world, campaign, monkeypatch)
     again = [job.claimed for job in other.window([], {row.provider: 30}, 30, 30)]
     assert row.contact_id in {claimed.contact_id for claimed in again}
 
