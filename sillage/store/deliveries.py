@@ -208,7 +208,8 @@ def held_by(conn: sa.Connection, worker_id: int) -> list[sa.Row[Any]]:
 def release(conn: sa.Connection, worker_id: int, *, but: Collection[tuple[CampaignId, ContactId]]) -> list[ContactId]:
     """Give back rows that a worker holds without knowing it (the answer to its commit was lost); their contacts.
 
-    Nothing of them has left: a worker sends only what it knows of.
+    Nothing of them has left: a worker sends only what it knows of. One whose earlier sending turned out to have been
+    taken is accepted.
     """
     d = deliveries.c
     held = conn.execute(
@@ -221,7 +222,11 @@ def release(conn: sa.Connection, worker_id: int, *, but: Collection[tuple[Campai
         conn.execute(
             deliveries.update()
             .where(d.campaign_id == sa.bindparam("of"), d.contact_id == sa.bindparam("who"))
-            .values(state=DeliveryState.DUE, worker_id=None),
+            .values(
+                state=sa.case((d.reason == _TAKEN, DeliveryState.ACCEPTED), else_=DeliveryState.DUE),
+                reason=sa.func.nullif(d.reason, _TAKEN),
+                worker_id=None,
+            ),
             [{"of": campaign, "who": contact} for campaign, contact in strays],
         )
     return [ContactId(contact) for _, contact in strays]

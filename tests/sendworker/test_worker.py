@@ -30,7 +30,7 @@ from sillage.settings import Settings
 from sillage.store import campaigns, rates, suppressions, workers
 from sillage.store.campaigns import Campaign
 from sillage.store.database import Store
-from sillage.store.deliveries import Claimed, FencedError, Outcome
+from sillage.store.deliveries import Claimed, FencedError, Outcome, release
 from sillage.store.tables import consents, contacts, deliveries, outbox
 from tests.conftest import SECRET
 from tests.sendworker.relay import CUT, DROP, Relay, listening
@@ -341,6 +341,17 @@ async def test_evidence_outlives_a_second_sending(world: World, monkeypatch: pyt
         step()
     assert books(world, campaign)["accepted"] == 1
     assert "bounced" not in books(world, campaign)
+
+
+async def test_evidence_outlives_a_claim_that_is_given_back(world: World, monkeypatch: pytest.MonkeyPatch):
+    """A row known to be taken is accepted, not due again, where the worker that claimed it anew lets it go unsent."""
+    campaign = plan(world, in_doubt="resend")
+    row, stalled, other = await left_in_doubt(world, campaign, monkeypatch)
+    other.window([], {row.provider: 30}, 30, 30)
+    stalled.evidence([Outcome(row.campaign_id, row.contact_id, DeliveryState.ACCEPTED, world.now, 1, world.now, None)])
+    with world.store.write() as conn:
+        release(conn, other.worker_id, but=())
+    assert books(world, campaign) == {"accepted": 1, "due": 29}
 
 
 def sending_to(settings: Settings, port: int) -> Settings:
