@@ -155,8 +155,8 @@ def crossed_at(answers: list[tuple[float, str, int]], provider: str | None) -> i
     return None
 
 
-def until(is_so: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
-    """Wait for something to become true."""
+def until(is_so: Callable[[], bool], what: str, *, seconds: float = 600.0) -> None:
+    """Wait for something to become true: 37 s for the rest of the people at the server's pace, more on a busy machine."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:

@@ -38,11 +38,13 @@ def fresh(settings: Settings) -> Store:
     Raises: BadInput where the directory holds something that no demo made.
     """
     mark = settings.data_dir / "made-by-demo"
+    if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        raise BadInput(f"{settings.data_dir} is a file, no directory; name another", code="not_directory")
     if settings.data_dir.exists() and any(settings.data_dir.iterdir()):
         if not mark.exists():
             raise BadInput(f"{settings.data_dir} is not empty, and no demo made it; name another", code="not_empty")
         shutil.rmtree(settings.data_dir)
-    settings.data_dir.mkdir(parents=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     mark.touch()
     store = Store(settings.database_url)
     upgrade(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from pages_world import Home, patient
+from pages_world import PATIENCE_MS, Home, patient
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TookTooLong
 from screenshots import ARGS, CHROMIUM, served
 
 from sillage.lake.collector import collect_once
@@ -123,22 +125,37 @@ def test_each_chart_of_a_report_is_saved_as_a_picture_and_as_its_rows(
         picture = _saved(page, chart, "Download as PNG", tmp_path / f"{number}.png")
         with Image.open(picture) as drawn:
             assert len(drawn.convert("RGB").getcolors(1_000_000) or ()) > 1
-        chart.hover()
-        chart.get_by_role("button", name="Show data").click()
+        _press(page, chart, "Show data")
         table = frames.filter(has=page.get_by_test_id("stDataFrame"))
         # The table has a frame of its own within the chart's.
         rows = pl.read_csv(_saved(page, table.last, "Download as CSV", tmp_path / f"{number}.csv"))
         assert rows.height > 0
-        table.first.hover()
-        table.first.get_by_role("button", name="Show chart").click()
+        _press(page, table.first, "Show chart")
     page.close()
+
+
+def _press(page: Page, frame: Locator, button: str) -> None:
+    """Press a button of a frame's toolbar, which is there as long as the pointer is known to be over the frame.
+
+    A page that draws itself anew forgets that, until the pointer moves again.
+    """
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        page.mouse.move(0, 0)
+        frame.hover()
+        try:
+            frame.get_by_role("button", name=button).click(timeout=5_000)
+        except TookTooLong:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def _saved(page: Page, frame: Locator, button: str, path: Path) -> Path:
     """What a button of a frame's toolbar saves."""
-    frame.hover()
     with page.expect_download() as waiting:
-        frame.get_by_role("button", name=button).click()
+        _press(page, frame, button)
     waiting.value.save_as(path)
     return path
 

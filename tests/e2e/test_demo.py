@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench import kill
+from sillage.commands.demo import demo_settings
+from sillage.demo import scene
+from sillage.errors import BadInput
 from tests.e2e.demo import COMMAND
 
 
@@ -30,3 +33,21 @@ def test_demo_refuses_a_directory_that_is_not_its_own(tmp_path: Path):
     assert done.returncode == 1
     assert "is not empty, and no demo made it" in done.stderr
     assert (tmp_path / "precious.txt").exists()
+
+
+@pytest.mark.parametrize("what", ["empty", "absent"])
+def test_demo_takes_an_empty_directory(tmp_path: Path, what: str):
+    """Somebody may have made the directory already."""
+    folder = tmp_path / "here"
+    if what == "empty":
+        folder.mkdir()
+    scene.fresh(demo_settings(folder, speed=1, free_ports=True)).close()
+    assert (folder / "made-by-demo").exists()
+
+
+def test_demo_refuses_a_file_in_place_of_its_directory(tmp_path: Path):
+    """It is named, and left as it was."""
+    (tmp_path / "here").write_text("x")
+    with pytest.raises(BadInput, match=r"here is a file, no directory"):
+        scene.fresh(demo_settings(tmp_path / "here", speed=1, free_ports=True))
+    assert (tmp_path / "here").read_text() == "x"
