@@ -23,13 +23,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import uvloop
+from msgspec.structs import replace
 
 from bench.results import record
 from sillage.domain.ids import ContactId

@@ -11,15 +11,17 @@ import binascii
 import hashlib
 import hmac
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from sillage.domain.ids import CampaignId, ContactId, VariantId
 
-# flags (1), campaign (4), variant (4), contact (5): 14 bytes; with 13 bytes of MAC they fill 36 characters.
-_HEAD = struct.Struct(">BII")
-_CONTACT_BYTES = 5
+# flags (1), campaign (4), variant (4), contact (1 and 4): 14 bytes; with 13 bytes of MAC they fill 36 characters.
+_PAYLOAD = struct.Struct(">BIIBI")
+_PAYLOAD_BYTES = _PAYLOAD.size
+_LOW_BITS = 32
+_LOW = (1 << _LOW_BITS) - 1
 _MAC_BYTES = 13
-_PAYLOAD_BYTES = _HEAD.size + _CONTACT_BYTES
 _IS_TEST = 1
 # The alphabet of URLs to that of base64; the letters that only the latter has become what no base64 holds.
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
@@ -33,8 +35,7 @@ NOBODY = ContactId(0)
 """The contact of a token that is the same for everybody of a variant (an anonymous total)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True, gc=False):
     """What a token says."""
 
     campaign_id: CampaignId
@@ -47,7 +48,7 @@ class TokenKey:
     """Signs and reads tokens with one key, derived from the installation's secret for this purpose alone."""
 
     def __init__(self, secret: str) -> None:
-        self._key = derive_key(secret, "tokens")
+        self._keyed = hashlib.blake2b(key=derive_key(secret, "tokens"), digest_size=_MAC_BYTES)
 
     def sign(self, recipient: Recipient) -> str:
         """The token of a recipient: 36 URL-safe characters."""
@@ -59,7 +60,7 @@ class TokenKey:
 
     def sign_both(self, campaign_id: CampaignId, variant_id: VariantId, contact_id: ContactId) -> tuple[str, str]:
         """The tokens of a recipient for a URL and for a local part, with one MAC for both."""
-        payload = _HEAD.pack(0, campaign_id, variant_id) + contact_id.to_bytes(_CONTACT_BYTES, "big")
+        payload = _PAYLOAD.pack(0, campaign_id, variant_id, contact_id >> _LOW_BITS, contact_id & _LOW)
         raw = payload + self._mac(payload)
         return (
             binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE).decode("ascii"),
@@ -86,20 +87,24 @@ class TokenKey:
             return None
 
     def _signed(self, recipient: Recipient) -> bytes:
-        payload = _HEAD.pack(_IS_TEST if recipient.is_test else 0, recipient.campaign_id, recipient.variant_id)
-        payload += recipient.contact_id.to_bytes(_CONTACT_BYTES, "big")
+        flags, contact = _IS_TEST if recipient.is_test else 0, recipient.contact_id
+        payload = _PAYLOAD.pack(
+            flags, recipient.campaign_id, recipient.variant_id, contact >> _LOW_BITS, contact & _LOW
+        )
         return payload + self._mac(payload)
 
     def _verified(self, raw: bytes) -> Recipient | None:
-        payload, mac = raw[:_PAYLOAD_BYTES], raw[_PAYLOAD_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(payload)):
+        payload = raw[:_PAYLOAD_BYTES]
+        if not hmac.compare_digest(raw[_PAYLOAD_BYTES:], self._mac(payload)):
             return None
-        flags, campaign, variant = _HEAD.unpack_from(payload)
-        contact = int.from_bytes(payload[_HEAD.size :], "big")
-        return Recipient(CampaignId(campaign), VariantId(variant), ContactId(contact), bool(flags & _IS_TEST))
+        flags, campaign, variant, high, low = _PAYLOAD.unpack(payload)
+        # A name from NewType is a call as well, and this is the tracker's hottest path.
+        return Recipient(campaign, variant, high << _LOW_BITS | low, flags & _IS_TEST > 0)
 
     def _mac(self, payload: bytes) -> bytes:
-        return hashlib.blake2b(payload, key=self._key, digest_size=_MAC_BYTES).digest()
+        mac = self._keyed.copy()
+        mac.update(payload)
+        return mac.digest()
 
 
 def derive_key(secret: str, purpose: str) -> bytes:

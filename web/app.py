@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import structlog
 
-from sillage.domain.judge import Act, current_rules
+from sillage.domain.judge import current_rules
 from sillage.errors import TransientError
 from sillage.settings import Settings
 from sillage.store.database import Store
@@ -38,7 +38,26 @@ _CACHED_LINKS = 4_096
 # What may stand in a Location as it is; the rest is percent-encoded (RFC 3986 2.2, 2.3, and % itself).
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
+_METHODS = frozenset({b"GET", b"HEAD"})
+
 log = structlog.get_logger()
+
+
+class _Way(NamedTuple):
+    """What the first letters of a link's path say."""
+
+    facts: bytes
+    """The first members of its event's JSON."""
+    is_click: bool = False
+    names_a_reader: bool = False
+    """Whether it is never the link that everybody shares."""
+
+
+_WAYS = {
+    b"/o/": _Way(b'"type":"opened"'),
+    b"/h/": _Way(b'"type":"opened","via":"hygiene"', names_a_reader=True),
+    b"/c/": _Way(b'"type":"clicked"', is_click=True),
+}
 
 
 class Tracker:
@@ -98,65 +117,75 @@ class Tracker:
 
     def answer(self, exchange: Exchange) -> None:
         """Answer one request: at once, after its event's commit, or after a look into ops."""
-        if b"%" in exchange.path:
+        path = exchange.path
+        if b"%" in path:
             # Some gateways write addresses anew and escape what needs none.
-            exchange.path = unquote_to_bytes(exchange.path)
-        match exchange.path[:3]:
-            case b"/c/":
-                self._look(exchange, Act.CLICK)
-            case b"/o/" | b"/h/":
-                self._look(exchange, Act.OPEN)
-            case _:
-                self._later(exchange, serve(self._pages, exchange, self.answers))
-
-    def _look(self, exchange: Exchange, act: Act) -> None:
-        if exchange.method not in {b"GET", b"HEAD"}:
+            path = exchange.path = unquote_to_bytes(path)
+        way = _WAYS.get(path[:3])
+        if way is None:
+            self._later(exchange, serve(self._pages, exchange, self.answers))
+            return
+        if exchange.method not in _METHODS:
             exchange.send(self.answers.plain(405, b"method not allowed"))
             return
-        path = exchange.path
         recipient = self._key.read(path[_TOKEN])
-        if recipient is None or not _is_whole(path, act, recipient):
+        link = _link_number(path[_AFTER_TOKEN]) if way.is_click else None
+        if recipient is None or not (link or (path[_AFTER_TOKEN] == b".gif" and _is_picture(way, recipient))):
             self._not_found(exchange)
             return
         target = self.targets.known(recipient.variant_id)
         if target is not None:
-            self._note(exchange, act, recipient, target)
+            self._note(exchange, way, recipient, link, target)
         else:
-            self._later(exchange, self._find_and_note(exchange, act, recipient))
+            self._later(exchange, self._find_and_note(exchange, way, recipient, link))
 
-    async def _find_and_note(self, exchange: Exchange, act: Act, recipient: Recipient) -> None:
+    async def _find_and_note(self, exchange: Exchange, way: _Way, recipient: Recipient, link: int | None) -> None:
         """A message that is newer than what is held, or none of ours: ops knows."""
-        self._note(exchange, act, recipient, await self.targets.find(recipient.variant_id))
+        self._note(exchange, way, recipient, link, await self.targets.find(recipient.variant_id))
 
-    def _note(self, exchange: Exchange, act: Act, recipient: Recipient, target: Target | None) -> None:
+    def _note(
+        self, exchange: Exchange, way: _Way, recipient: Recipient, link: int | None, target: Target | None
+    ) -> None:
         """Write down what happened, with the verdict of the moment, and answer when it is durable."""
         is_ours = target is not None and target.campaign_id == recipient.campaign_id
-        link = _link_number(exchange.path[_AFTER_TOKEN]) if act is Act.CLICK else None
-        if act is Act.OPEN:
-            answer = self.answers.pixel if exchange.method != b"HEAD" else self.answers.pixel_head
-        else:
+        if way.is_click:
             location = _location(target.links.get(link)) if is_ours and target and link else None
             if location is None:
                 self._not_found(exchange)
                 return
             answer = self.answers.redirect(location)
+        else:
+            answer = self.answers.pixel if exchange.method == b"GET" else self.answers.pixel_head
         if target is None or not is_ours:
             exchange.send(answer)
             return
-        seen = self._visitors.see(act, exchange.method, exchange.peer, exchange.headers)
-        facts = _facts(act, recipient, target, link, self._now()) + seen.verdict
+        seen = self._visitors.see(exchange.method, exchange.peer, exchange.headers, is_click=way.is_click)
+        # What `Event` would encode to, but for its id.
+        facts = b'%s%s,"account_id":%d,"campaign_id":%d,"variant_id":%d%s%s' % (
+            way.facts,
+            self._now(),
+            target.account_id,
+            recipient.campaign_id,
+            recipient.variant_id,
+            b',"link":%d' % link if link else b"",
+            seen.verdict,
+        )
+        if recipient.is_test:
+            facts += b',"is_test":true'
         if recipient.contact_id != NOBODY:
-            facts += seen.ip if target.keeps_ip else b""
-            facts += seen.agent if target.keeps_agent else b""
-        if exchange.path.startswith(b"/h/"):
-            facts += b',"via":"hygiene"'
+            facts += b',"contact_id":%d%s%s' % (
+                recipient.contact_id,
+                seen.ip if target.keeps_ip else b"",
+                seen.agent if target.keeps_agent else b"",
+            )
         self.journal.note(facts, lambda _durable: exchange.send(answer))
 
     def _now(self) -> bytes:
-        """Business time in ISO 8601; what comes in one turn of the loop came at one moment."""
+        """Business time, as an event says it; what comes in one turn of the loop came at one moment."""
         moment = self._loop.time()
         if moment != self._moment:
-            self._moment, self._written = moment, self._clock.now().isoformat().encode()
+            now = self._clock.now().isoformat().encode()
+            self._moment, self._written = moment, b',"occurred_at":"%s","recorded_at":"%s"' % (now, now)
         return self._written
 
     def _not_found(self, exchange: Exchange) -> None:
@@ -176,28 +205,9 @@ class Tracker:
             exchange.send(self.answers.plain(500, b"something went wrong"))
 
 
-def _is_whole(path: bytes, act: Act, recipient: Recipient) -> bool:
-    """Whether what stands after the token is written the one way that we write it."""
-    if act is Act.CLICK:
-        return _link_number(path[_AFTER_TOKEN]) is not None
-    return path[_AFTER_TOKEN] == b".gif" and not (path.startswith(b"/h/") and recipient.contact_id == NOBODY)
-
-
-def _facts(act: Act, recipient: Recipient, target: Target, link: int | None, now: bytes) -> bytes:
-    """The event as members of its JSON, without its id and what the visitor adds: what `Event` would encode to."""
-    facts = b'"type":"%s","account_id":%d,"occurred_at":"%s","recorded_at":"%s","campaign_id":%d,"variant_id":%d' % (
-        b"opened" if act is Act.OPEN else b"clicked",
-        target.account_id,
-        now,
-        now,
-        recipient.campaign_id,
-        recipient.variant_id,
-    )
-    if recipient.contact_id != NOBODY:
-        facts += b',"contact_id":%d' % recipient.contact_id
-    if recipient.is_test:
-        facts += b',"is_test":true'
-    return facts + b',"link":%d' % link if link else facts
+def _is_picture(way: _Way, recipient: Recipient) -> bool:
+    """Whether that way leads to a picture, and for this reader."""
+    return not way.is_click and not (way.names_a_reader and recipient.contact_id == NOBODY)
 
 
 def _link_number(text: bytes) -> int | None:

@@ -1,9 +1,9 @@
 """The tracker's own outbox: a file of its own, so that an import can't slow a click.
 
 Events are committed in groups and answered after the commit. A group is one row: a line for each event, under the
-number of its last, so that a commit costs one statement however many share it. One process owns one file by a lock
-on its slot; the collector reads and empties it. What people asked for while ops was down waits here as well, in
-`wishes`.
+number of its last, so that a commit costs one statement however many share it; the reader makes an event's id of its
+number. One process owns one file by a lock on its slot; the collector reads and empties it. What people asked for
+while ops was down waits here as well, in `wishes`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from typing import TypeVar
 import structlog
 
 from sillage.errors import TransientError
-from sillage.lake.event import numbered_ids
 
 GATHER_S = 0.003
 """How long a group waits for company while the journal is busy; one that finds it idle goes at once."""
+FULL_GROUP = 256
+"""A group of so many waits no longer: while the disk takes it, the next one gathers."""
 PATIENCE_S = 1.0
 """The longest that an answer waits for its commit: a click goes on, whatever holds the disk."""
 RETRY_S = 1.0
@@ -60,7 +61,6 @@ class Journal:
         try:
             self._conn = _open(self.path)
             self.stream, self._number = _name(self._conn)
-            self._id_of = numbered_ids(self.stream)
         except sqlite3.Error as exc:
             os.close(self._lock)
             raise TransientError(f"the journal {self.path} can't be opened: {exc}; is the disk full?") from exc
@@ -70,9 +70,9 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._flushing: asyncio.Task[None] | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         self._is_closed = False
-        self._last_flush = 0.0
+        self._last_commit = 0.0
         self._last_complaint = 0.0
         self.written = 0
         self.lost = 0
@@ -89,10 +89,13 @@ class Journal:
             done(False)
             return
         self._number += 1
-        self._lines.append(b'{"id":"%s",%s}' % (self._id_of(self._number).encode(), facts))
+        self._lines.append(facts)
         self._waiters.append(done)
-        if self._idle.is_set():
-            self._schedule()
+        if self._gathering is not None:
+            if len(self._lines) >= FULL_GROUP:
+                self._commit()
+        elif self._idle.is_set():
+            self._gather()
 
     async def add(self, facts: bytes) -> bool:
         """The same, for who can wait: True once it is durable, False where the answer could not wait for that."""
@@ -120,46 +123,63 @@ class Journal:
 
     async def close(self) -> None:
         """Commit what waits, and give the slot back."""
-        await self._idle.wait()
         self._is_closed = True
+        await self._idle.wait()
         if self._lines or self._refused:
-            await self._flush()
+            self._commit()
+            await self._idle.wait()
         await self._in_thread(self._conn.close)
         self._thread.shutdown()
         os.close(self._lock)
 
-    def _schedule(self) -> None:
+    def _gather(self) -> None:
+        """Commit soon, with what comes until then."""
         if self._is_closed or not self._idle.is_set():
             return
         self._idle.clear()
-        wait = GATHER_S if self._loop.time() - self._last_flush < GATHER_S else 0.0
-        self._loop.call_later(wait, self._begin_flush)
+        wait = GATHER_S if self._loop.time() - self._last_commit < GATHER_S else 0.0
+        self._gathering = self._loop.call_later(wait, self._commit)
 
-    def _begin_flush(self) -> None:
-        self._flushing = self._loop.create_task(self._flush())
-
-    async def _flush(self) -> None:
+    def _commit(self) -> None:
+        """Hand what waits to the thread, which begins at once, even while more is being read."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._idle.clear()
         lines, self._lines = self._lines, []
         waiters, self._waiters = self._waiters, []
         groups, self._refused = self._refused, []
         if lines:
             groups.append((self._number, len(lines), b"\n".join(lines)))
-        patience = self._loop.call_later(PATIENCE_S, _release, waiters, False)
-        try:
-            await self._in_thread(self._write, _INSERT, [(number, body) for number, _, body in groups])
-            self.written += sum(count for _, count, _ in groups)
-            _release(waiters, durable=True)
-        except sqlite3.Error as exc:
-            self._hold(groups, exc)
-            _release(waiters, durable=False)
-        finally:
-            patience.cancel()
+        if not groups:
             self._idle.set()
-            self._last_flush = self._loop.time()
-        if self._waiters:
-            self._schedule()
+            return
+        patience = self._loop.call_later(PATIENCE_S, _release, waiters, False)
+        committing = self._in_thread(self._write, _INSERT, [(number, body) for number, _, body in groups])
+        committing.add_done_callback(lambda done: self._committed(done.exception(), groups, waiters, patience))
 
-    def _hold(self, groups: list[tuple[int, int, bytes]], exc: sqlite3.Error) -> None:
+    def _committed(
+        self,
+        fault: BaseException | None,
+        groups: list[tuple[int, int, bytes]],
+        waiters: list[Done],
+        patience: asyncio.TimerHandle,
+    ) -> None:
+        """Tell who waits, and turn to what came meanwhile."""
+        patience.cancel()
+        self._idle.set()
+        self._last_commit = self._loop.time()
+        if fault is None:
+            self.written += sum(count for _, count, _ in groups)
+        else:
+            self._hold(groups, fault)
+        if len(self._lines) >= FULL_GROUP and not self._is_closed:
+            self._commit()
+        elif self._lines:
+            self._gather()
+        _release(waiters, durable=fault is None)
+
+    def _hold(self, groups: list[tuple[int, int, bytes]], fault: BaseException) -> None:
         """Keep what the disk refused, in its groups and their order, as far as memory allows, and try again."""
         room = MAX_HELD
         for group in groups:
@@ -170,8 +190,8 @@ class Journal:
             self._refused.append(group)
         if time.monotonic() - self._last_complaint > RETRY_S:
             self._last_complaint = time.monotonic()
-            log.error("journal.refused", path=str(self.path), error=str(exc), held=self.held, lost=self.lost)
-        self._loop.call_later(RETRY_S, self._schedule)
+            log.error("journal.refused", path=str(self.path), error=str(fault), held=self.held, lost=self.lost)
+        self._loop.call_later(RETRY_S, self._gather)
 
     def _lose(self, count: int) -> None:
         self.lost += count
@@ -179,8 +199,8 @@ class Journal:
             self._last_complaint = time.monotonic()
             log.error("journal.lost", path=str(self.path), lost=self.lost)
 
-    async def _in_thread(self, act: Callable[..., _Result], *args: object) -> _Result:
-        return await self._loop.run_in_executor(self._thread, act, *args)
+    def _in_thread(self, act: Callable[..., _Result], *args: object) -> asyncio.Future[_Result]:
+        return self._loop.run_in_executor(self._thread, act, *args)
 
     def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
         if len(rows) == 1:
@@ -231,7 +251,8 @@ def _take_slot(folder: Path) -> tuple[int, Path]:
 
 def _open(path: Path) -> sqlite3.Connection:
     conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
-    for pragma in ("journal_mode=wal", "synchronous=full", "secure_delete=on"):
+    # Larger pages than usual: a group is some 80 KB, and each page costs a header and a checksum.
+    for pragma in ("page_size=16384", "journal_mode=wal", "synchronous=full", "secure_delete=on"):
         conn.execute(f"pragma {pragma}")
     conn.executescript(_SCHEMA)
     return conn

@@ -23,7 +23,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sillage.domain.ids import AccountId, CampaignId
-from sillage.domain.judge import Act
 from sillage.domain.sharing import LINK, Network, dialog, network_of, public_address
 from sillage.errors import SillageError
 from sillage.i18n import catalogue, language_of
@@ -122,7 +121,7 @@ class SharingPages:
     ) -> None:
         """Write it down, judged as a click is: both are a browser on its way, not a picture that a mail shows."""
         peer = request.client.host if request.client else ""
-        seen = self._visitors.see(Act.CLICK, request.method.encode("ascii"), peer, request.headers.raw)
+        seen = self._visitors.see(request.method.encode("ascii"), peer, request.headers.raw, is_click=True)
         now = self._settings.clock.now().isoformat()
         facts = {
             "type": kind.value, "account_id": target.account_id, "occurred_at": now, "recorded_at": now,

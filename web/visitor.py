@@ -49,9 +49,9 @@ class Visitors:
         self._seen_clicking = lru_cache(_CACHED_SEEN)(partial(self._look_closely, Act.CLICK))
         self._is_trusted = lru_cache(_CACHED)(self._look_up_trust)
 
-    def see(self, act: Act, method: bytes, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Seen:
+    def see(self, method: bytes, peer: str, headers: Iterable[tuple[bytes, bytes]], *, is_click: bool) -> Seen:
         """What an event says of who asked. Remembered by the fields that count, most of which come often."""
-        seen = self._seen_clicking if act is Act.CLICK else self._seen_opening
+        seen = self._seen_clicking if is_click else self._seen_opening
         return seen(method, peer, tuple([field for field in headers if field[0] in _TELLING]))
 
     def _look_closely(self, act: Act, method: bytes, peer: str, headers: tuple[tuple[bytes, bytes], ...]) -> Seen:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from sillage.lake.event import numbered_ids
 from sillage.store import outbox
 from sillage.store.database import Store
 from sillage.store.migrate import epoch
@@ -51,7 +52,8 @@ class OpsOutbox:
 class Journal:
     """One journal file, read and emptied beside the process that writes it.
 
-    A row holds a group of events, a line each, under the number of its last.
+    A row holds a group of events under the number of its last: a line for each, the members of its JSON but the id,
+    which is made here of the stream's name and the event's number.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,9 +73,13 @@ class Journal:
                 return "", []
             found: list[tuple[int, bytes]] = []
             self._groups = []
+            id_of = numbered_ids(str(name[0]))
             for seq, body in con.execute("select seq, body from outbox order by seq"):
                 lines = (body if isinstance(body, bytes) else str(body).encode()).split(b"\n")
-                found.extend(enumerate(lines, seq - len(lines) + 1))
+                for number, line in enumerate(lines, seq - len(lines) + 1):
+                    # A journal of before an upgrade may still hold whole events.
+                    whole = line if line.startswith(b"{") else b'{"id":"%s",%s}' % (id_of(number).encode(), line)
+                    found.append((number, whole))
                 self._groups.append(seq)
                 if len(found) >= limit:
                     break

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -350,7 +351,7 @@ async def test_hostile_mail_hurts_nobody(post: Post) -> None:
 async def test_several_recipients_of_one_mail_are_each_served(post: Post) -> None:
     """One report to two return paths is about both messages."""
     with post.scene.store.write() as conn:
-        other = replace(post.scene.recipient, contact_id=post.scene.add_contact(conn, "b@free.example"))
+        other = msgspec.structs.replace(post.scene.recipient, contact_id=post.scene.add_contact(conn, "b@free.example"))
     second = f"b-{post.scene.key.sign_for_mailbox(other)}@{DOMAIN}"
 
     def send() -> None:

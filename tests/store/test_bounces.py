@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
@@ -41,7 +42,7 @@ def scene(any_store: Store) -> Scene:
 
 def came_back(scene: Scene, bounced: Bounce, *, campaign: int, at: datetime, via: str = "mail") -> None:
     """A refusal of one campaign's message to the scene's person."""
-    recipient = replace(scene.recipient, campaign_id=CampaignId(campaign))
+    recipient = msgspec.structs.replace(scene.recipient, campaign_id=CampaignId(campaign))
     with scene.store.write() as conn:
         signals.bounce(
             conn, scene.account_id, recipient, bounced, via=via, key=f"{campaign} {at}", occurred_at=at, secret=SECRET

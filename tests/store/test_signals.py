@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -148,7 +149,7 @@ def test_erased_contact_gives_an_event_and_nothing_else(scene: Scene) -> None:
 
 def test_test_send_changes_nothing(scene: Scene) -> None:
     """Signals about a test message are marked as such and touch nobody."""
-    test = replace(scene.recipient, is_test=True)
+    test = msgspec.structs.replace(scene.recipient, is_test=True)
     told(scene, signals.unsubscribe, via="page", recipient=test)
     told(scene, signals.complain, via="feedback_loop", secret=SECRET, recipient=test)
     told(scene, signals.bounce, bounced=NPAI, via="mail", key="<1@x>", secret=SECRET, recipient=test)
@@ -159,7 +160,7 @@ def test_test_send_changes_nothing(scene: Scene) -> None:
 
 def test_anonymous_token_unsubscribes_nobody(scene: Scene) -> None:
     """The token that everybody shares speaks for nobody."""
-    nobody = replace(scene.recipient, contact_id=NOBODY)
+    nobody = msgspec.structs.replace(scene.recipient, contact_id=NOBODY)
     assert not told(scene, signals.unsubscribe, via="page", recipient=nobody)
     assert scene.events() == []
 
@@ -185,10 +186,10 @@ def test_autoreply_is_an_event_and_no_more(scene: Scene) -> None:
 def test_account_of_finds_the_account_by_campaign_or_contact(scene: Scene) -> None:
     """A token's account is its campaign's; where that is gone, the contact's; else none."""
     with scene.store.read() as conn:
-        gone = replace(scene.recipient, campaign_id=scene.recipient.campaign_id + 9)
+        gone = msgspec.structs.replace(scene.recipient, campaign_id=scene.recipient.campaign_id + 9)
         assert signals.account_of(conn, scene.recipient) == scene.account_id
         assert signals.account_of(conn, gone) == scene.account_id
-        assert signals.account_of(conn, replace(gone, contact_id=ContactId(999))) is None
+        assert signals.account_of(conn, msgspec.structs.replace(gone, contact_id=ContactId(999))) is None
 
 
 def test_targets_know_the_links_of_each_variant(scene: Scene) -> None:

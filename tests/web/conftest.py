@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sillage.lake import sources
 from sillage.lake.event import Event, decode
 from sillage.settings import Settings
 from sillage.store.database import Store
@@ -35,13 +35,8 @@ class Visit:
 
 
 def journal_events(path: Path) -> list[Event]:
-    """The events in a journal's file."""
-    conn = sqlite3.connect(path)
-    try:
-        groups = [bytes(body) for (body,) in conn.execute("select body from outbox order by seq")]
-        return [decode(line) for group in groups for line in group.split(b"\n")]
-    finally:
-        conn.close()
+    """The events in a journal's file, as the collector reads them."""
+    return [decode(body) for _, body in sources.Journal(path).waiting(1_000_000)[1]]
 
 
 def client(tracker: Tracker, **headers: str) -> httpx.AsyncClient:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from sillage.domain.ids import ContactId
 from sillage.lake.event import EventType

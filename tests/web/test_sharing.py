@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from sillage.campaign import public_version
 from sillage.domain.sharing import Network
