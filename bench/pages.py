@@ -72,6 +72,10 @@ _PRESSED = """
   addEventListener(kind, () => { window.pressed = performance.now(); }, {capture: true}); }
 """
 _SINCE = "test => {{ return ({test}) ? performance.now() - window.pressed : null; }}"
+_CHOSEN = (
+    "[...document.querySelectorAll('[aria-checked=true]')].some(e => e.innerText.trim() === '{name}')"
+    " && !document.querySelector('[data-stale=true]')"
+)
 LONG_MS, PATIENT_MS = 60_000, 8_000
 
 
@@ -167,17 +171,15 @@ def interactions(context: BrowserContext, rounds: int) -> dict[str, int | None]:
         note("filter", lambda: page.keyboard.press("Enter"), cards)
         page.goto("/trends")
         _quiet(page, USEFUL["trends"])
-        pressed = "document.querySelector('[aria-checked=true]')?.innerText.trim() === 'openers' && !document.querySelector('[data-stale=true]')"
-        note("tab", lambda: page.get_by_role("radio", name="openers").click(), pressed)
+        note("tab", lambda: page.get_by_role("radio", name="openers").click(), _CHOSEN.format(name="openers"))
         page.goto("/deliverability")
         _quiet(page, USEFUL["deliverability"])
-        part = page.get_by_test_id("stMain").get_by_role("radio", name="Month of acquisition")
+        part = page.get_by_test_id("stMain").get_by_role("radio", name="By month in which people came")
         note("part", part.click, f"/\\n\\s*(\\w+ )?2026/.test({text}) || {text}.includes('2026-05')")
         page.goto("/")
         _quiet(page, USEFUL["home"])
-        note("threshold", lambda: page.get_by_role("radio", name="Complaints").click(),
-             "[...document.querySelectorAll('[aria-checked=true]')].some(e => e.innerText.trim() === 'Complaints')"
-             " && !document.querySelector('[data-stale=true]')")  # fmt: skip
+        threshold = page.get_by_role("radio", name="Complaints")
+        note("threshold", threshold.click, _CHOSEN.format(name="Complaints"))
         page.goto("/report?campaign=15")
         _quiet(page, USEFUL["report"])
         people = page.get_by_test_id("stPageLink").filter(has_text="Clickers").first

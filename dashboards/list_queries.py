@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from dashboards.freshness import CALM_S, DETAILS_S, cached
@@ -43,6 +44,8 @@ def campaign(desk: Desk, campaign_id: int) -> Campaign:
 def page(desk: Desk, wanted: Wanted, search: str, number: int) -> Page:
     """People of a list, by number, of a search where there is one; a list of a campaign without events has nobody.
 
+    Beyond the last page is the last page: a search may leave fewer of them than somebody has turned over.
+
     Raises: NotFound for a campaign of another account.
     """
     now = desk.now()
@@ -55,7 +58,8 @@ def page(desk: Desk, wanted: Wanted, search: str, number: int) -> Page:
         wanted = Wanted(wanted.campaign_id, wanted.name, wanted.link, wanted.reason, tuple(among[:MOST_FOUND]))
     try:
         size = recipients.size(desk.reader, desk.account_id, wanted)
-        frame = recipients.people(desk.reader, desk.account_id, wanted, limit=A_PAGE, offset=A_PAGE * number)
+        last = max(0, ceil(size / A_PAGE) - 1)
+        frame = recipients.people(desk.reader, desk.account_id, wanted, limit=A_PAGE, offset=A_PAGE * min(number, last))
     except NotFound:
         return Page(now, [], 0, is_cut)
     rows = frame.to_dicts()

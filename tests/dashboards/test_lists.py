@@ -218,6 +218,11 @@ def test_a_list_is_searched_and_parted_by_reason(world: Home, browser: Browser) 
     assert "1 person" in _said(app)
     app.text_input(key="list_search").set_value("c999@maison").run()
     assert "Nobody is on this list" in _said(app)
+    # Who has turned over pages and then searches stands beyond the search's last page.
+    app = browser.open(world, "lists", account="maison", campaign=str(campaign), list="openers", p="4")
+    app.text_input(key="list_search").set_value("c20@maison").run()
+    assert "1 person" in _said(app)
+    assert "Nobody is on this list" not in _said(app)
     _, campaign = _one(world, "alarm", "Bought list")
     for reason, people in (("unknown_user", "160 people"), ("moved", "0 people")):
         query = {"campaign": str(campaign), "list": "bounced", "reason": reason}
