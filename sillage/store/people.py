@@ -29,6 +29,7 @@ from sillage.store.tables import (
     trial_mails,
 )
 
+_IDS_AT_ONCE = 5_000
 SEARCHED = ("email", "phone", "first_name", "last_name", "company")
 MAX_VALUE = 2_000
 
@@ -42,15 +43,29 @@ def search(conn: sa.Connection, account_id: AccountId, text: str, *, limit: int 
     return [store_contacts.get(conn, account_id, ContactId(i)) for i in found]
 
 
-def search_ids(conn: sa.Connection, account_id: AccountId, text: str, *, limit: int) -> Sequence[int]:
+def search_ids(conn: sa.Connection, account_id: AccountId, text: str, *, limit: int) -> list[int]:
     """The ids of the same contacts."""
+    found = _searched(account_id, text)
+    return [] if found is None else list(conn.execute(found.order_by(contacts.c.id).limit(limit)).scalars())
+
+
+def search_among(conn: sa.Connection, account_id: AccountId, text: str, ids: Sequence[int]) -> list[int]:
+    """Those of these contacts that fit a search, in the order given."""
+    found = _searched(account_id, text)
+    if found is None:
+        return []
+    fitting: set[int] = set()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        fitting.update(conn.execute(found.where(contacts.c.id.in_(ids[start : start + _IDS_AT_ONCE]))).scalars())
+    return [i for i in ids if i in fitting]
+
+
+def _searched(account_id: AccountId, text: str) -> sa.Select[int] | None:
     words = text.split()[:5]
     if not words:
-        return []
+        return None
     clauses = [sa.or_(*(contacts.c[name].icontains(word, autoescape=True) for name in SEARCHED)) for word in words]
-    query = sa.select(contacts.c.id).where(contacts.c.account_id == account_id, *clauses, visible())
-    found: Sequence[int] = conn.execute(query.order_by(contacts.c.id).limit(limit)).scalars().all()
-    return found
+    return sa.select(contacts.c.id).where(contacts.c.account_id == account_id, *clauses, visible())
 
 
 def groups_of(conn: sa.Connection, account_id: AccountId, contact_id: ContactId) -> list[str]:

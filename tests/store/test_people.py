@@ -41,6 +41,17 @@ def test_search_finds_any_part_and_takes_every_sign_as_itself(world: World) -> N
         assert found("ana", STRANGER) == []
 
 
+def test_search_among_some_finds_nobody_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those named, in their order, those who fit; a stranger's account, an empty text and an empty list find none."""
+    monkeypatch.setattr(people, "_IDS_AT_ONCE", 1)
+    with world.store.read() as conn:
+        assert people.search_among(conn, world.id, "mail", [2, 1, 999]) == [2, 1]
+        assert people.search_among(conn, world.id, "ana", [2, 1]) == [1]
+        assert people.search_among(conn, world.id, "ana", [2]) == []
+        assert people.search_among(conn, world.id, "ana", []) == people.search_among(conn, world.id, " ", [1]) == []
+        assert people.search_among(conn, STRANGER, "ana", [1]) == []
+
+
 def test_change_keeps_the_type_of_what_nobody_touched(world: World) -> None:
     """A hand changes what it wrote: an untouched number stays one, an emptied field goes, a line end is refused."""
     with world.store.write() as conn:
