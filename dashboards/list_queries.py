@@ -52,12 +52,13 @@ def page(desk: Desk, wanted: Wanted, search: str, number: int) -> Page:
     """
     now = desk.now()
     campaign(desk, wanted.campaign_id)
-    is_cut = False
-    if search.strip():
-        among, is_cut = _found(desk, wanted, search)
-        wanted = replace(wanted, among=among)
+    is_cut, size = False, None
     try:
-        size = recipients.size(desk.reader, desk.account_id, wanted)
+        if search.strip():
+            among, is_cut, size = _found(desk, wanted, search)
+            wanted = replace(wanted, among=among)
+        if size is None:
+            size = recipients.size(desk.reader, desk.account_id, wanted)
         last = max(0, ceil(size / A_PAGE) - 1)
         frame = recipients.people(desk.reader, desk.account_id, wanted, limit=A_PAGE, offset=A_PAGE * min(number, last))
     except NotFound:
@@ -70,18 +71,18 @@ def page(desk: Desk, wanted: Wanted, search: str, number: int) -> Page:
     return Page(now, [{**row, **who.get(row["contact_id"], nobody)} for row in rows], size, is_cut)
 
 
-def _found(desk: Desk, wanted: Wanted, search: str) -> tuple[tuple[int, ...], bool]:
-    """Whom a search finds, at least of the list, and whether there are more."""
-    try:
-        is_short = recipients.size(desk.reader, desk.account_id, wanted) <= SHORT_LIST
-        listed = ids(desk, wanted) if is_short else []
-    except NotFound:
-        return (), False
+def _found(desk: Desk, wanted: Wanted, search: str) -> tuple[tuple[int, ...], bool, int | None]:
+    """Whom a search finds, at least of the list; whether there are more; how many of them are on it, where known.
+
+    Raises: NotFound before the campaign's first event.
+    """
+    listed = recipients.people(desk.reader, desk.account_id, wanted, limit=SHORT_LIST + 1)["contact_id"]
     with desk.store.read() as conn:
-        if is_short:
-            return tuple(people.search_among(conn, desk.account_id, search, listed)), False
+        if len(listed) <= SHORT_LIST:
+            fitting = people.search_among(conn, desk.account_id, search, listed.to_list())
+            return tuple(fitting), False, len(fitting)
         found = people.search_ids(conn, desk.account_id, search, limit=MOST_FOUND + 1)
-    return tuple(found[:MOST_FOUND]), len(found) > MOST_FOUND
+    return tuple(found[:MOST_FOUND]), len(found) > MOST_FOUND, None
 
 
 @cached(DETAILS_S)

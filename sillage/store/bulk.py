@@ -12,6 +12,9 @@ A_STEP = 50
 TEXT = "text"
 NUMBER = "bigint"
 BYTES = "bytea"
+BY_NUMBER = "+account_id = {p} and id {in}"
+"""For `select_among`: rows of an account by their number. The sign keeps SQLite, which knows nothing of how many rows a
+value has, from going through a million rows of the account for fifty numbers (96 ms instead of 1)."""
 
 
 def is_sqlite(conn: sa.Connection) -> bool:

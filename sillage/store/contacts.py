@@ -136,7 +136,7 @@ def ids_by_email(conn: sa.Connection, account_id: AccountId, emails: Iterable[st
 
 def emails_of(conn: sa.Connection, account_id: AccountId, contact_ids: Iterable[ContactId]) -> dict[ContactId, str]:
     """The addresses of some contacts; those without one are left out."""
-    sql = "select id, email from contacts where account_id = {p} and email is not null and id {in}"
+    sql = f"select id, email from contacts where email is not null and {bulk.BY_NUMBER}"
     rows = bulk.select_among(conn, sql, (account_id,), contact_ids, bulk.NUMBER)
     return {ContactId(row[0]): str(row[1]) for row in rows}
 
@@ -168,7 +168,7 @@ def fields_of(
     plain = [name for name in names if name in _PLAIN]
     rest = [name for name in names if name not in _PLAIN]
     chosen = ", ".join(["id", *plain, *(["custom"] if rest else [])])
-    sql = f"select {chosen} from contacts where account_id = {{p}} and id {{in}}"
+    sql = f"select {chosen} from contacts where {bulk.BY_NUMBER}"
     rows = bulk.select_among(conn, sql, (account_id,), contact_ids, bulk.NUMBER)
     if not rest:
         return [tuple(row) for row in rows]

@@ -78,8 +78,8 @@ def restore_changed(conn: sa.Connection, one: Import, after: int, limit: int) ->
         return Part(None)
     stamp = to_micros(one.created_at)
     stayed = bulk.select_among(
-        conn, "select id from contacts where account_id = {p} and updated_at <> {p} and id {in}",
-        (one.account_id, stamp), ids, bulk.NUMBER,
+        conn, f"select id from contacts where updated_at <> {{p}} and {bulk.BY_NUMBER}",
+        (stamp, one.account_id), ids, bulk.NUMBER,
     )  # fmt: skip
     mark = bulk.placeholder(conn)
     sets = ", ".join(f"{name} = c.{name}" for name in _FIELDS)

@@ -42,7 +42,7 @@ def test_search_finds_any_part_and_takes_every_sign_as_itself(world: World) -> N
 
 
 def test_search_among_some_finds_nobody_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of those named, in their order, those who fit; a stranger's account, an empty text and an empty list find none."""
+    """Of those named, in their order, those who fit; another account, no text and no list find nobody."""
     monkeypatch.setattr(people, "_IDS_AT_ONCE", 1)
     with world.store.read() as conn:
         assert people.search_among(conn, world.id, "mail", [2, 1, 999]) == [2, 1]
