@@ -19,6 +19,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -223,16 +224,19 @@ def main() -> None:
             told("pages_analysts", **asyncio.run(work))
         if not wanted & {"first", "interactions"}:
             return
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM))
-            context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+        with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="sillage-pages-") as profile:
+            # A profile of its own on disk: a private window would keep no compiled script from one page to the next.
+            context = playwright.chromium.launch_persistent_context(
+                profile, executable_path="/usr/bin/chromium", args=list(CHROMIUM), base_url=address,
+                viewport={"width": 1280, "height": 900},
+            )  # fmt: skip
             context.add_cookies([{"name": "sillage", "value": token, "domain": "127.0.0.1", "path": "/"}])
             if "first" in wanted:
                 paints = first_paints(context, options.rounds)
                 told("pages_first_paint", median_ms=round(statistics.median(paints.values())), ms=paints)
             if "interactions" in wanted:
                 told("pages_interactions", ms=interactions(context, options.rounds))
-            browser.close()
+            context.close()
 
 
 def _print(name: str, **figures: Any) -> None:
