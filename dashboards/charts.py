@@ -21,6 +21,8 @@ Row = dict[str, Any]
 WAKE, SEA, AMBER, CORAL, SLATE, MIST, PLUM = range(7)
 _PLACES = ("wake", "sea", "amber", "coral", "slate", "mist", "plum")
 ROWS = "rows"
+LABEL_SHARE, LABEL_REACH = 0.09, 0.15
+"""The height of a line's label and its width, as shares of a chart's height and width."""
 _ROW_HEIGHT = 34
 _BAR = 18
 
@@ -98,8 +100,12 @@ def curve(rows: Sequence[Row], words: Words, *, unit: str, title: str | None = N
             alt.Tooltip("elapsed:Q", format=".1f", title=unit),
         ]
     )
-    ends = base.transform_filter("datum.is_last").mark_text(align="left", dx=5, fontSize=13).encode(text="label:N")
-    return layered((lines, ends), 260, rows, words)
+    ends = (
+        base.transform_filter("datum.is_last")
+        .mark_text(align="left", dx=5, fontSize=13)
+        .encode(text="label:N", y=alt.Y("label_at:Q", title=words.t("people")))
+    )
+    return layered((lines, ends), 260, labels_apart(rows, "total"), words)
 
 
 def sizes_over_time(rows: Sequence[Row], words: Words) -> alt.LayerChart:
@@ -252,8 +258,12 @@ def decay(rows: Sequence[Row], words: Words, *, title: str) -> alt.LayerChart:
     lines = base.mark_line(strokeWidth=2.2, point=True).encode(
         tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("text:N", title=title)]
     )
-    ends = base.transform_filter("datum.is_last").mark_text(align="left", dx=7, fontSize=13).encode(text="label:N")
-    return layered((lines, ends), 240, rows, words)
+    ends = (
+        base.transform_filter("datum.is_last")
+        .mark_text(align="left", dx=7, fontSize=13)
+        .encode(text="label:N", y=alt.Y("label_at:Q", title=title))
+    )
+    return layered((lines, ends), 240, labels_apart(rows, "rate"), words)
 
 
 def week(rows: Sequence[Row], words: Words) -> alt.LayerChart:
@@ -300,6 +310,21 @@ def _from_zero(rows: Sequence[Row], field: str, room: float) -> alt.Scale:
     return alt.Scale(domainMin=0, domainMax=math.ceil(top / step * 4) * step / 4 or 1.0, nice=False)
 
 
+def labels_apart(rows: Sequence[Row], field: str) -> list[Row]:
+    """The rows, those of line ends with `label_at`: where the word stands, by its line's end but on no other word.
+
+    Words of ends that are far from each other along the chart do not meet.
+    """
+    ends = sorted((number for number, row in enumerate(rows) if row["is_last"]), key=lambda n: float(rows[n][field]))
+    line_height = max((float(row[field]) for row in rows), default=0.0) * LABEL_SHARE
+    reach = max((float(row["elapsed"]) for row in rows), default=0.0) * LABEL_REACH
+    placed: dict[int, float] = {}
+    for number in ends:
+        beside = [at for n, at in placed.items() if abs(rows[n]["elapsed"] - rows[number]["elapsed"]) <= reach]
+        placed[number] = max([float(rows[number][field]), *(at + line_height for at in beside)])
+    return [{**row, "label_at": placed[n]} if n in placed else row for n, row in enumerate(rows)]
+
+
 class _Layers(alt.LayerChart):
     """Layers that are not held against Vega-Lite's schema each time they are drawn: the tests do that.
 
@@ -310,8 +335,10 @@ class _Layers(alt.LayerChart):
         if validate:
             return dict(super().to_dict(validate=True, **options))
         bare = self.copy(deep=False)
-        rows, bare["datasets"] = bare["datasets"], alt.Undefined
-        return {**super(_Layers, bare).to_dict(validate=False, **options), "datasets": rows}
+        named, bare["datasets"] = bare["datasets"], alt.Undefined
+        spec: dict[str, Any] = super(_Layers, bare).to_dict(validate=False, **options)
+        # A layer may have brought rows of its own, such as the lines of thresholds.
+        return {**spec, "datasets": {**named, **spec.get("datasets", {})}}
 
 
 def layered(layers: Sequence[alt.Chart], height: Any, rows: Sequence[Row], words: Words) -> alt.LayerChart:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboards import charts
 from dashboards.words import Words
@@ -74,3 +77,25 @@ def test_bars_begin_at_nought() -> None:
     """A bar's length is its value."""
     layer = charts.funnel(BAR, EN).to_dict()["layer"][0]
     assert layer["encoding"]["x"]["scale"]["domainMin"] == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 1e6)), min_size=1, max_size=6))
+def test_words_at_line_ends_do_not_stand_on_each_other(ends: list[tuple[float, float]]) -> None:
+    """Words of ends that are close along the chart are a line's height apart, none below its end, in the same order."""
+    rows = [{"label": str(n), "elapsed": x, "total": y, "is_last": True} for n, (x, y) in enumerate(ends)]
+    drawn = charts.labels_apart([{**rows[0], "is_last": False}, *rows], "total")
+    assert "label_at" not in drawn[0]
+    high, wide = max(y for _, y in ends), max(x for x, _ in ends)
+    for one, other in itertools.combinations(drawn[1:], 2):
+        assert one["label_at"] >= one["total"]
+        if abs(one["elapsed"] - other["elapsed"]) <= wide * charts.LABEL_REACH:
+            assert abs(one["label_at"] - other["label_at"]) >= high * charts.LABEL_SHARE * (1 - 1e-6) - 1e-6
+            if one["total"] < other["total"]:
+                assert one["label_at"] <= other["label_at"]
+
+
+def test_a_line_alone_has_its_word_at_its_end() -> None:
+    """Nothing moves where nothing meets."""
+    rows = [{"label": "x", "elapsed": 1.0, "total": 3, "is_last": True}]
+    assert charts.labels_apart(rows, "total")[0]["label_at"] == 3
+    assert charts.labels_apart([], "total") == []
