@@ -64,17 +64,18 @@ def mail_editor(
     data = {**_around(desk, has_images=has_images), "token": token, "source": source, "image_fault": image_fault}
     own = desk.settings.base_url
     data["image_sources"] = "data: blob: " + ("http: https:" if shows_outside else own)
+    key = f"editor_{token}"
     result = _component()(
-        key=f"editor_{token}", data=data, height=HEIGHT, default={"design": None, "fault": None},
-        on_design_change=partial(_keep, f"editor_{token}"), on_fault_change=_heard, on_upload_change=_heard,
-        on_pick_change=_heard,
+        key=key, data=data, height=HEIGHT, default={"design": None, "fault": None},
+        on_design_change=partial(_keep, key), on_fault_change=_heard,
+        on_upload_change=partial(_hold, key, "upload"), on_pick_change=partial(_hold, key, "pick"),
     )  # fmt: skip
     design, fault = _of(result.get("design"), token), _of(result.get("fault"), token)
     body = design.get("source")
     return Edited(
         source=body if isinstance(body, str) else None,
-        upload=result.get("upload"),
-        wants_images=bool(result.get("pick")),
+        upload=st.session_state.pop(f"{key}_upload", None),
+        wants_images=bool(st.session_state.pop(f"{key}_pick", None)),
         fault=_said(desk, fault) if fault else None,
     )
 
@@ -116,6 +117,13 @@ def _keep(key: str) -> None:
     state = st.session_state.get(key)
     if isinstance(state, Mapping):
         st.session_state[f"{key}_told"] = state.get("design")
+
+
+def _hold(key: str, name: str) -> None:
+    """Hold what came once until a run has dealt with it: a design that saves itself may end this one on its way."""
+    state = st.session_state.get(key)
+    if isinstance(state, Mapping) and state.get(name):
+        st.session_state[f"{key}_{name}"] = state[name]
 
 
 def _heard() -> None:
